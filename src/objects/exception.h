@@ -1,0 +1,72 @@
+/* Nova's exceptions by value: what a failed method gives back, and what goes over the wire in a failure reply
+ * (zed 1.4). Like sd_bus_error: filled by who fails, passed up, serialised at the edge. Not shared between threads. */
+#pragma once
+
+#include <jansson.h>
+
+#include "basic/macros.h"
+
+typedef enum ExceptionClass {
+        EXC_NOVA,                       /* NovaException 500 */
+        EXC_INSTANCE_NOT_FOUND,         /* 404 */
+        EXC_INSTANCE_EXISTS,
+        EXC_INSTANCE_INVALID_STATE,
+        EXC_INSTANCE_NOT_RUNNING,
+        EXC_SERVICE_NOT_FOUND,
+        EXC_SERVICE_BINARY_EXISTS,
+        EXC_COMPUTE_HOST_NOT_FOUND,
+        EXC_COMPUTE_SERVICE_UNAVAILABLE,
+        EXC_NOT_FOUND,
+        EXC_INVALID,
+        EXC_INVALID_CPU_INFO,
+        EXC_HYPERVISOR_UNAVAILABLE,
+        EXC_CLASS_NOT_FOUND,            /* Essex: a class named in configuration */
+        EXC_DB_ERROR,
+        EXC_NOT_IMPLEMENTED,            /* builtins.NotImplementedError */
+        EXC_TYPE_ERROR,                 /* builtins.TypeError: arguments */
+        EXC_VALUE_ERROR,
+        EXC_ATTRIBUTE_ERROR,            /* Essex peers: unknown method */
+        EXC_UNSUPPORTED_VERSION,        /* oslo_messaging.rpc.dispatcher */
+        EXC_NO_SUCH_METHOD,
+        EXC_MESSAGING_TIMEOUT,          /* oslo_messaging.exceptions */
+        EXC_REMOTE_ERROR,               /* a failure reply of a peer: class_name and module are the peer's */
+        _EXC_MAX,
+} ExceptionClass;
+
+typedef struct NovaException {
+        char *class_name;               /* "InstanceNotFound"; NULL = no exception */
+        char *module;                   /* "nova.exception" */
+        char *message;                  /* the full sentence */
+        json_t *kwargs;                 /* format arguments and "code"; NULL = {} */
+        int code;                       /* 404, 500 */
+        int error;                      /* the negative errno that goes with it */
+} NovaException;
+
+#define NOVA_EXCEPTION_NULL (NovaException){}
+
+void exception_done(NovaException *e);
+#define _cleanup_exception_ _cleanup_(exception_done)
+
+/* Fills @e (may be NULL) and returns the class's negative errno, so that a function may `return exception_setf(…)`.
+ * An exception that is already set stays. */
+int exception_setf(NovaException *e, ExceptionClass c, const char *format, ...) _printf_(3, 4);
+/* For a failure that only has an errno: NovaException with "<what>: <strerror>". Returns @r. */
+int exception_set_errno(NovaException *e, int r, const char *what);
+/* Adds a format argument. Steals @value. */
+void exception_kwarg(NovaException *e, const char *key, json_t *value);
+static inline bool exception_is_set(const NovaException *e) {
+        return e && e->class_name;
+}
+void exception_move(NovaException *to, NovaException *from);
+
+const char *exception_class_name(ExceptionClass c);
+const char *exception_class_module(ExceptionClass c);
+int exception_class_code(ExceptionClass c);
+
+/* The failure as oslo.messaging 14 wants it, {class, module, message, tb, args, kwargs}: no path of this host in tb.
+ * New reference or NULL. */
+json_t *exception_to_oslo(const NovaException *e);
+/* Essex: [class name, text, [traceback lines]]. */
+json_t *exception_to_essex(const NovaException *e);
+/* From either form as received (the oslo one after parsing its string). Sets @e as EXC_REMOTE_ERROR with the peer's class. */
+void exception_from_wire(NovaException *e, const json_t *failure);

@@ -1,0 +1,66 @@
+/* A method of a manager as one row of one table: name, arguments, flags, function. RPC, D-Bus, novactl and the
+ * documentation all come from it (design.md section 4). */
+#pragma once
+
+#include <jansson.h>
+
+#include "basic/pool.h"
+#include "objects/exception.h"
+
+typedef enum ArgumentType {
+        ARGUMENT_ANY,
+        ARGUMENT_STRING,
+        ARGUMENT_INTEGER,
+        ARGUMENT_BOOLEAN,
+        ARGUMENT_OBJECT,                /* a JSON object */
+        ARGUMENT_ARRAY,
+        ARGUMENT_UUID,                  /* a string that uuid_is_valid */
+        _ARGUMENT_TYPE_MAX,
+} ArgumentType;
+
+enum {
+        ARGUMENT_OPTIONAL = 1 << 0,     /* may be missing */
+        ARGUMENT_NULLABLE = 1 << 1,     /* may be null */
+        ARGUMENT_SECRET = 1 << 2,       /* never logged, never stored */
+};
+
+typedef struct Argument {
+        const char *name;               /* NULL ends a list */
+        ArgumentType type;
+        unsigned flags;
+} Argument;
+
+enum {
+        METHOD_CHANGES_STATE = 1 << 0,  /* goes through the journal */
+        METHOD_PER_INSTANCE = 1 << 1,   /* one at a time per instance */
+        METHOD_QUICK = 1 << 2,          /* never blocks and is thread-safe: run where the request arrives */
+        METHOD_REPEATABLE = 1 << 3,     /* safe to run twice */
+};
+
+enum {
+        SERVED_ZED = 1 << 0,            /* null namespace, 6.x and 5.x */
+        SERVED_ESSEX = 1 << 1,          /* un-enveloped messages, by Essex's name */
+        SERVED_BASEAPI = 1 << 2,        /* namespace baseapi 1.x */
+        SERVED_RPC_PING = 1 << 3,       /* null namespace 1.0: oslo_rpc_server_ping */
+};
+
+typedef struct Operation Operation;     /* service/operation.h */
+
+typedef struct Method {
+        const char *name;
+        const Argument *arguments;
+        unsigned flags;
+        unsigned served;                /* to whom: SERVED_… */
+        JobKind kind;
+        usec_t deadline;                /* 0 = none */
+        const char *action;             /* polkit action when asked for on D-Bus; NULL = not offered there */
+        int (*run)(Operation *o, json_t **ret_result, NovaException *e);        /* 0 or -errno with @e; *ret_result NULL = null */
+} Method;
+
+/* Checks @args (a JSON object, or NULL = {}) against the list: missing ones and wrong types are TypeError with the
+ * name, what was given and what is allowed (values of secrets never); unknown ones are accepted and counted in the
+ * return value. */
+int method_check_arguments(const Method *m, const json_t *args, NovaException *e);
+
+/* A copy of @args with secrets as "***", for logs and the journal. */
+json_t *method_masked_arguments(const Method *m, const json_t *args);

@@ -1,0 +1,91 @@
+/* What a Service knows of its manager: the interface (nova.manager.Manager of the seed). compute/ implements it.
+ * A manager is named in configuration and found in the table given to service_create, or as a module
+ * <libdir>/nova-compute/manager/<name>.so. */
+#pragma once
+
+#include "basic/observer.h"
+#include "basic/pool.h"
+#include "config/config.h"
+#include "db/store.h"
+#include "objects/context.h"
+#include "objects/messenger.h"
+#include "objects/method.h"
+#include "rpc/rpc.h"
+
+#define MANAGER_MAGIC 0x4e564d47u       /* "NVMG" */
+#define MANAGER_ABI 1u
+
+typedef struct Manager Manager;
+
+/* A periodic task (essex 11.7, zed 4.9). Each has its own due time on the monotonic clock; it runs as a job of its own,
+ * so that a slow one delays no other, and never twice at once. */
+typedef struct PeriodicTask {
+        const char *name;               /* "_sync_power_states" */
+        const char *spacing_option;     /* option with its seconds: 0 = the default below, below 0 = off; NULL = fixed */
+        unsigned spacing;               /* seconds when the option is 0 or absent; 0 = every tick */
+        bool off_when_zero;             /* the option at 0 switches it off (reboot_timeout, …) */
+        bool run_immediately;           /* also at the first tick after the start */
+        usec_t deadline;                /* reported as stalled beyond; 0 = none */
+        int (*run)(Manager *m, RequestContext *c, NovaException *e);    /* on a worker */
+} PeriodicTask;
+
+typedef struct ManagerArgs {
+        const char *host;
+        const Config *config;
+        sd_event *event;                /* the main loop */
+        Pool *pool;
+        Store *store;                   /* open or not */
+        Messenger *messenger;           /* NULL in tests without one */
+        const char *compute_driver;     /* argument that wins over the option; NULL = option */
+        const char *const *extra;       /* further construction arguments, kept for a clone; NULL-terminated or NULL */
+} ManagerArgs;
+
+/* What changed, for observers (on the main loop). */
+enum {
+        MANAGER_CHANGED_NODE = 1 << 0,          /* resources of the node */
+        MANAGER_CHANGED_HYPERVISOR = 1 << 1,    /* connected or not */
+        MANAGER_CHANGED_INSTANCES = 1 << 2,
+};
+
+typedef struct ManagerOps {
+        const char *class_name;         /* "nova.compute.manager.ComputeManager" */
+        const char *service_name;       /* "compute": name in the capability fan-out */
+
+        Manager *(*free)(Manager *m);
+        /* On workers, may block; called again when it failed for a passing reason (-ENOTCONN, -EAGAIN, -EROFS, -EBUSY, -EIO…). */
+        int (*init_host)(Manager *m, RequestContext *c, NovaException *e);
+        int (*update_available_resource)(Manager *m, RequestContext *c, NovaException *e);
+        void (*cleanup_host)(Manager *m);       /* at stop */
+
+        /* Tables, static. */
+        const Method *(*methods)(Manager *m, size_t *ret_n);
+        const RpcEndpoint *(*endpoints)(Manager *m, size_t *ret_n);
+        const PeriodicTask *(*periodic_tasks)(Manager *m, size_t *ret_n);
+
+        /* On the main loop. */
+        void (*reload)(Manager *m, const Config *config);
+        /* A word for STATUS= when something of the manager's is not well ("hypervisor test:///default is not connected"), or NULL. */
+        const char *(*trouble)(Manager *m);
+} ManagerOps;
+
+struct Manager {
+        uint32_t magic, abi;
+        const ManagerOps *ops;
+        Observers observers;            /* notified on the main loop */
+};
+
+static inline Manager *manager_free(Manager *m) {
+        return m ? m->ops->free(m) : NULL;
+}
+DEFINE_CLEANUP(Manager *, manager_free)
+
+/* A class that can be named in configuration: Essex's dotted name, and short ones. A module exports one as
+ * `nova_manager_class`. */
+typedef struct ManagerClass {
+        uint32_t magic, abi;
+        const char *const *names;       /* NULL-terminated */
+        int (*construct)(const ManagerArgs *args, Manager **ret, NovaException *e);
+} ManagerClass;
+
+/* import_class of the seed: finds @name among @classes (NULL-terminated) or as a module; ClassNotFound naming it. */
+int manager_class_find(const ManagerClass *const *classes, const char *name, const ManagerClass **ret, NovaException *e);

@@ -1,0 +1,122 @@
+/* Service of the seed (essex 7): takes a manager and enables rpc by listening to queues based on topic, runs its
+ * periodic tasks, reports its state to the services table. One object on the main loop; what blocks runs as jobs.
+ *
+ * service_start walks the seed's steps in order, each a function of its own that may be retried: version line, clean
+ * file locks, manager.init_host, service row, update_available_resource, rpc connection, three consumers, report timer,
+ * periodic timer. A broker, hypervisor or database that is away does not fail the start: the step is marked and retried
+ * with jittered back-off while the others go on. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "basic/observer.h"
+#include "objects/service-record.h"
+#include "service/looping-call.h"
+#include "service/manager.h"
+#include "service/operation.h"
+
+typedef struct Service Service;
+
+typedef enum ServiceState {
+        SERVICE_STOPPED,
+        SERVICE_STARTING,
+        SERVICE_RUNNING,                /* all steps done */
+        SERVICE_DEGRADED,               /* steps walked, some still retried: service_trouble says which */
+        SERVICE_STOPPING,
+        SERVICE_FAILED,                 /* a lasting failure: service_trouble says why */
+        _SERVICE_STATE_MAX,
+} ServiceState;
+const char *service_state_to_string(ServiceState s);            /* "stopped", "starting", … */
+
+/* The steps of the start, for tracing and STATUS. */
+typedef enum ServiceStep {
+        SERVICE_STEP_VERSION,
+        SERVICE_STEP_FILE_LOCKS,
+        SERVICE_STEP_INIT_HOST,
+        SERVICE_STEP_SERVICE_ROW,
+        SERVICE_STEP_RESOURCES,
+        SERVICE_STEP_CONNECTION,
+        SERVICE_STEP_CONSUMERS,
+        SERVICE_STEP_REPORT_TIMER,
+        SERVICE_STEP_PERIODIC_TIMER,
+        _SERVICE_STEP_MAX,
+} ServiceStep;
+const char *service_step_to_string(ServiceStep s);              /* "init_host", … */
+
+/* What all services of the process share. Borrowed; outlives them. */
+typedef struct ServiceEnvironment {
+        sd_event *event;
+        Config *config;
+        Pool *pool;
+        Store *store;
+        Rpc *rpc;
+        const ManagerClass *const *manager_classes;     /* NULL-terminated */
+        usec_t (*now)(void);            /* NULL = now_monotonic; tests turn it */
+} ServiceEnvironment;
+
+/* Arguments of Service.create; NULL, "" and 0 take the flag (essex 7.1); intervals below 0 mean off. */
+typedef struct ServiceArgs {
+        const char *host, *binary, *topic, *manager;
+        int report_interval, periodic_interval;         /* seconds */
+        const char *compute_driver;                     /* further arguments go to the manager and are kept */
+        const char *const *extra;
+} ServiceArgs;
+
+/* Builds the service and its manager. ClassNotFound and the driver's failures in @e: the program ends with them. */
+int service_create(Service **ret, const ServiceEnvironment *environment, const ServiceArgs *args, NovaException *e);
+Service *service_free(Service *s);
+DEFINE_CLEANUP(Service *, service_free)
+
+/* Both return at once; observers hear of the end. Start of a running service and stop of a stopped one are 0 and do
+ * nothing; -EBUSY while the other is under way. Stop: no more consuming, requests in flight end or are handed back
+ * within the stop limit, timers end, connection closed. */
+int service_start(Service *s);
+int service_stop(Service *s);
+/* stop, then the row (and its compute nodes) soft-deleted. */
+int service_kill(Service *s);
+
+/* report_state now, update_available_resource now, one periodic task by name (-ENOENT): @done on the main loop with 0 or
+ * -errno and the exception; may be NULL. -ESHUTDOWN unless running or degraded. */
+typedef void (*ServiceDone)(int r, const NovaException *e, void *userdata);
+int service_report_state(Service *s, ServiceDone done, void *userdata);
+int service_update_available_resource(Service *s, ServiceDone done, void *userdata);
+int service_run_periodic_task(Service *s, const char *name, ServiceDone done, void *userdata);
+/* The services row's disabled flag and reason, as the API would set them; tells the driver (set_host_enabled). */
+int service_set_enabled(Service *s, bool enabled, const char *reason, ServiceDone done, void *userdata);
+/* Takes over what a new configuration may change while running. */
+void service_reload(Service *s, Config *config);
+/* What an accepted request, whatever its origin, comes through: finds the method by name; -ENOENT with @e. */
+int service_call(Service *s, const char *method, const json_t *args, RequestContext *c, OperationOrigin origin,
+                 void (*finished)(Operation *o), void *origin_data, NovaException *e);
+
+/* What changed, for observers: */
+enum {
+        SERVICE_CHANGED_STATE = 1 << 0,         /* state, trouble, step */
+        SERVICE_CHANGED_RECORD = 1 << 1,        /* enabled, reason, zone, id */
+        SERVICE_CHANGED_REPORT = 1 << 2,        /* report count, last report, model connected */
+        SERVICE_CHANGED_BROKER = 1 << 3,
+        SERVICE_CHANGED_TIMERS = 1 << 4,
+        SERVICE_CHANGED_STALLED = 1 << 5,
+};
+Observers *service_observers(Service *s);
+
+/* For display, on the main loop; pointers live until the next change. */
+const char *service_host(const Service *s);
+const char *service_binary(const Service *s);
+const char *service_topic(const Service *s);
+const char *service_manager_class(const Service *s);
+Manager *service_manager(const Service *s);
+ServiceState service_state(const Service *s);
+ServiceStep service_step(const Service *s);
+const char *service_trouble(const Service *s);          /* "" when well, else one line for people */
+bool service_model_disconnected(const Service *s);
+const ServiceRecord *service_record(const Service *s);  /* as last read; id 0 = none yet */
+usec_t service_last_report(const Service *s);           /* realtime; 0 = never */
+usec_t service_report_interval(const Service *s);       /* 0 = off */
+usec_t service_periodic_interval(const Service *s);
+const RpcStatus *service_broker(const Service *s);
+const char *const *service_queues(const Service *s);    /* NULL-terminated */
+size_t service_timers(const Service *s, LoopingCallInfo *ret, size_t max);
+uint64_t service_requests(const Service *s);            /* accepted since the start of the process */
+uint64_t service_failures(const Service *s);
+char *const *service_stalled(const Service *s);         /* "get_host_uptime (12 s)", NULL-terminated */
