@@ -35,8 +35,11 @@ typedef struct ComputeNode {
 
 void compute_node_done(ComputeNode *n);
 int compute_node_copy(const ComputeNode *n, ComputeNode *ret);          /* deep; 0 or -ENOMEM */
-/* Whether all but the times is equal: a save is only due when not (zed 4.3 step 11). */
+/* Whether all that is stored, but for the times, is equal: a save is only due when not (zed 4.3 step 11). The *_reserved
+ * are not stored and do not count. */
 bool compute_node_equal(const ComputeNode *a, const ComputeNode *b);
 
-/* Nova's primitive, version 1.19: {"nova_object.name": "ComputeNode", …}. New reference or NULL. */
+/* Nova's primitive, version 1.19: {"nova_object.name": "ComputeNode", …}. A node that is not stored (id 0) has no id, uuid
+ * (unless given) and times in it, and all its keys as changes, as Nova creates one; a stored one has no changes.
+ * service_id is null, as today's Nova has it. New reference or NULL (out of memory). */
 json_t *compute_node_to_primitive(const ComputeNode *n);

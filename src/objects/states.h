@@ -1,4 +1,5 @@
-/* Nova's states as enums: strings only at the edge (bus, AMQP, database). Zed's values (zed 5.1, appendix C). */
+/* Nova's states as enums: strings only at the edge (bus, AMQP, database). Zed's values (zed 5.1, appendix C).
+ * Functions are thread-safe; their texts are constants. */
 #pragma once
 
 typedef enum PowerState {
@@ -34,8 +35,10 @@ typedef enum VmState {
         _VM_STATE_INVALID = -1,
 } VmState;
 
-const char *vm_state_to_string(VmState s);                      /* "soft-delete" */
-VmState vm_state_from_string(const char *s);                    /* also Essex's shutoff (= stopped), rebuilding, migrating, resizing */
+const char *vm_state_to_string(VmState s);                      /* "soft-delete"; NULL beyond */
+/* Also Essex's shutoff (= stopped) and rebuilding, migrating, resizing (= active, with a task). NULL and others:
+ * _VM_STATE_INVALID. */
+VmState vm_state_from_string(const char *s);
 
 typedef enum TaskState {
         TASK_NONE,                      /* null */
@@ -86,4 +89,6 @@ typedef enum TaskState {
 } TaskState;
 
 const char *task_state_to_string(TaskState s);                  /* NULL for TASK_NONE */
-TaskState task_state_from_string(const char *s);                /* NULL and "" are TASK_NONE; also Essex's stopping, starting, resize_verify */
+/* NULL and "" are TASK_NONE; also Essex's stopping (= powering-off), starting (= powering-on) and resize_verify (= none).
+ * Others: _TASK_STATE_INVALID. */
+TaskState task_state_from_string(const char *s);
