@@ -6,9 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Parses @len bytes of JSON text: UTF-8, no duplicate keys, at most JSON_PARSER_MAX_DEPTH deep (jansson's own limit).
- * Returns 0 with *ret owned by the caller; -EBADMSG with a sentence in @why (cut at @why_size) that never quotes the
- * text, which may hold secrets; -ENOMEM. */
+/* How deep objects and arrays may nest: deeper than any object of Nova's, shallow enough that what recurses over a value
+ * (freeing it, too) fits the stack of a worker. */
+#define JSON_DEPTH_MAX 256
+
+/* Parses @len bytes of JSON text, any value: UTF-8, no duplicate keys, no NUL characters, at most JSON_DEPTH_MAX deep.
+ * Returns 0 with *ret owned by the caller; -EBADMSG with a sentence in @why (cut at @why_size; may be NULL) that never
+ * quotes the text, which may hold secrets; -ENOMEM. */
 int json_parse(const char *text, size_t len, json_t **ret, char *why, size_t why_size);
 
 /* Compact text, malloc'ed; NULL when out of memory. */
@@ -22,7 +26,13 @@ int64_t json_member_integer(const json_t *object, const char *key, int64_t other
 /* Strings that may be NULL become JSON null. */
 json_t *json_string_or_null(const char *s);
 
-/* A copy of @value in which the value of every member named like a secret (password, new_pass, admin_pass,
- * admin_password, rescue_password, auth_token, secret, key_data, connection_info, injected_files, file_contents, …) is
- * "***", at any depth. For logs and for arguments that are stored. NULL when out of memory. */
+/* What kind of value this is, for sentences: "an object", "a string", "null"; "nothing" for NULL. */
+const char *json_type_name(const json_t *value);
+
+/* Whether a member of this name holds a secret: password, new_pass, admin_pass, rescue_password, auth_token, token,
+ * secret, key_data, connection_info, injected_files, file_contents, user_data, …; letter case does not matter. */
+bool json_key_is_secret(const char *key);
+
+/* A copy of @value in which the value of every member named like a secret is "***", at any depth (null stays null). For
+ * logs and for arguments that are stored. NULL when out of memory. */
 json_t *json_masked(const json_t *value);

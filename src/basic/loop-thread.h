@@ -23,5 +23,5 @@ sd_event *loop_thread_event(LoopThread *t);
 /* Any thread: @f(@data) runs soon on the thread, in order. Returns 0 or -ENOMEM. */
 int loop_thread_post(LoopThread *t, LoopThreadCall f, void *data);
 
-/* Any other thread: as post, and returns after @f has run. */
+/* Any other thread: as post, and returns after @f has run. Returns 0 or -ENOMEM (then @f does not run). */
 int loop_thread_call(LoopThread *t, LoopThreadCall f, void *data);

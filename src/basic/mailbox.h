@@ -8,7 +8,8 @@
 
 typedef struct Mailbox Mailbox;
 
-/* Called on the event loop's thread for each item, in the order posted. Owns @item. */
+/* Called on the event loop's thread for each item, in the order posted. Owns @item. It may post and may free the
+ * mailbox; what comes in while the batch is handled waits for the loop's next turn. */
 typedef void (*MailboxHandler)(void *item, void *userdata);
 
 /* @discard frees an item that nobody will read any more (mailbox_free with items left); may be NULL. @name is borrowed.
@@ -16,7 +17,7 @@ typedef void (*MailboxHandler)(void *item, void *userdata);
 int mailbox_new(Mailbox **ret, sd_event *event, const char *name, int64_t priority, MailboxHandler handler,
                 void (*discard)(void *item), void *userdata);
 
-/* On the loop's thread, after the posters are gone. Discards what is left. Takes NULL, returns NULL. */
+/* On the loop's thread, after the posters are gone; also from within a handler. Discards what is left. Takes NULL, returns NULL. */
 Mailbox *mailbox_free(Mailbox *m);
 DEFINE_CLEANUP(Mailbox *, mailbox_free)
 
