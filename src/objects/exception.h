@@ -12,19 +12,40 @@ typedef enum ExceptionClass {
         EXC_INSTANCE_EXISTS,
         EXC_INSTANCE_INVALID_STATE,
         EXC_INSTANCE_NOT_RUNNING,
+        EXC_INSTANCE_NOT_READY,
         EXC_SERVICE_NOT_FOUND,
         EXC_SERVICE_BINARY_EXISTS,
+        EXC_SERVICE_TOO_OLD,
         EXC_COMPUTE_HOST_NOT_FOUND,
+        EXC_HOST_NOT_FOUND,
         EXC_COMPUTE_SERVICE_UNAVAILABLE,
+        EXC_COMPUTE_SERVICE_IN_USE,
+        EXC_COMPUTE_RESOURCES_UNAVAILABLE,
         EXC_NOT_FOUND,
         EXC_INVALID,
+        EXC_INVALID_INPUT,
+        EXC_INVALID_UUID,
+        EXC_INVALID_CONFIGURATION,
         EXC_INVALID_CPU_INFO,
+        EXC_INVALID_DISK_INFO,
+        EXC_INVALID_HYPERVISOR_TYPE,
         EXC_HYPERVISOR_UNAVAILABLE,
+        EXC_HYPERVISOR_TOO_OLD,
+        EXC_VIRT_DRIVER_NOT_READY,
+        EXC_FORBIDDEN,
+        EXC_ADMIN_REQUIRED,
+        EXC_CONSOLE_TYPE_UNAVAILABLE,
+        EXC_CONSOLE_NOT_AVAILABLE,
+        EXC_OBJECT_ACTION_ERROR,
+        EXC_UNEXPECTED_TASK_STATE,
+        EXC_INTERNAL_ERROR,
         EXC_CLASS_NOT_FOUND,            /* Essex: a class named in configuration */
         EXC_DB_ERROR,
         EXC_NOT_IMPLEMENTED,            /* builtins.NotImplementedError */
         EXC_TYPE_ERROR,                 /* builtins.TypeError: arguments */
         EXC_VALUE_ERROR,
+        EXC_KEY_ERROR,
+        EXC_RUNTIME_ERROR,
         EXC_ATTRIBUTE_ERROR,            /* Essex peers: unknown method */
         EXC_UNSUPPORTED_VERSION,        /* oslo_messaging.rpc.dispatcher */
         EXC_NO_SUCH_METHOD,
@@ -35,7 +56,7 @@ typedef enum ExceptionClass {
 
 typedef struct NovaException {
         char *class_name;               /* "InstanceNotFound"; NULL = no exception */
-        char *module;                   /* "nova.exception" */
+        char *module;                   /* "nova.exception"; "" when a peer did not say */
         char *message;                  /* the full sentence */
         json_t *kwargs;                 /* format arguments and "code"; NULL = {} */
         int code;                       /* 404, 500 */
@@ -48,25 +69,32 @@ void exception_done(NovaException *e);
 #define _cleanup_exception_ _cleanup_(exception_done)
 
 /* Fills @e (may be NULL) and returns the class's negative errno, so that a function may `return exception_setf(…)`.
- * An exception that is already set stays. */
+ * An exception that is already set stays. When memory is short the class is still told, perhaps with a shorter text;
+ * at worst @e stays unset and its code and error are set. */
 int exception_setf(NovaException *e, ExceptionClass c, const char *format, ...) _printf_(3, 4);
 /* For a failure that only has an errno: NovaException with "<what>: <strerror>". Returns @r. */
 int exception_set_errno(NovaException *e, int r, const char *what);
-/* Adds a format argument. Steals @value. */
+/* Adds a format argument. Steals @value (NULL is ignored). @e may be NULL. */
 void exception_kwarg(NovaException *e, const char *key, json_t *value);
 static inline bool exception_is_set(const NovaException *e) {
         return e && e->class_name;
 }
+/* @from is empty afterwards; what @to held is freed. */
 void exception_move(NovaException *to, NovaException *from);
+/* Whether it is of this class, by the name: what a peer failed with included. */
+bool exception_is(const NovaException *e, ExceptionClass c);
 
 const char *exception_class_name(ExceptionClass c);
 const char *exception_class_module(ExceptionClass c);
 int exception_class_code(ExceptionClass c);
 
-/* The failure as oslo.messaging 14 wants it, {class, module, message, tb, args, kwargs}: no path of this host in tb.
- * New reference or NULL. */
+/* The failure as oslo.messaging 14 wants it, {class, module, message, tb, args, kwargs}: no path of this host in tb, args
+ * is [message]. kwargs (with "code") only for nova.exception: other classes take none. An unset exception is an unknown
+ * NovaException. New reference or NULL when out of memory. */
 json_t *exception_to_oslo(const NovaException *e);
 /* Essex: [class name, text, [traceback lines]]. */
 json_t *exception_to_essex(const NovaException *e);
-/* From either form as received (the oslo one after parsing its string). Sets @e as EXC_REMOTE_ERROR with the peer's class. */
+/* From a failure as received: oslo's object, the string that holds its text, or Essex's array. Sets @e with the peer's
+ * class (a "_Remote" suffix stripped), message and kwargs; code and error are those of our class of that name, else
+ * those of EXC_REMOTE_ERROR. Parts of a wrong type count as missing. What @e held is freed. */
 void exception_from_wire(NovaException *e, const json_t *failure);

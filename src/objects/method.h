@@ -18,6 +18,8 @@ typedef enum ArgumentType {
         _ARGUMENT_TYPE_MAX,
 } ArgumentType;
 
+const char *argument_type_to_string(ArgumentType t);    /* "a string", "a uuid": for sentences and documentation */
+
 enum {
         ARGUMENT_OPTIONAL = 1 << 0,     /* may be missing */
         ARGUMENT_NULLABLE = 1 << 1,     /* may be null */

@@ -1,0 +1,259 @@
+/* The table of Nova's exceptions and their forms on the wire. See exception.h. */
+#include "objects/exception.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "basic/json.h"
+
+#define NOVA "nova.exception"
+#define BUILTIN "builtins"
+#define DISPATCHER "oslo_messaging.rpc.dispatcher"
+#define MESSAGING "oslo_messaging.exceptions"
+
+#define REMOTE_SUFFIX "_Remote"
+#define UNKNOWN_MESSAGE "An unknown exception occurred."
+
+typedef struct ClassRow {
+        const char *name;
+        const char *module;
+        int code;
+        int error;
+} ClassRow;
+
+/* Names, modules and codes as in Nova 26; ClassNotFound and DBError are Essex's. */
+static const ClassRow classes[_EXC_MAX] = {
+        [EXC_NOVA] = {"NovaException", NOVA, 500, -EIO},
+        [EXC_INSTANCE_NOT_FOUND] = {"InstanceNotFound", NOVA, 404, -ENOENT},
+        [EXC_INSTANCE_EXISTS] = {"InstanceExists", NOVA, 500, -EEXIST},
+        [EXC_INSTANCE_INVALID_STATE] = {"InstanceInvalidState", NOVA, 400, -EBADFD},
+        [EXC_INSTANCE_NOT_RUNNING] = {"InstanceNotRunning", NOVA, 400, -ESRCH},
+        [EXC_INSTANCE_NOT_READY] = {"InstanceNotReady", NOVA, 400, -EAGAIN},
+        [EXC_SERVICE_NOT_FOUND] = {"ServiceNotFound", NOVA, 404, -ENOENT},
+        [EXC_SERVICE_BINARY_EXISTS] = {"ServiceBinaryExists", NOVA, 500, -EEXIST},
+        [EXC_SERVICE_TOO_OLD] = {"ServiceTooOld", NOVA, 400, -EPROTO},
+        [EXC_COMPUTE_HOST_NOT_FOUND] = {"ComputeHostNotFound", NOVA, 404, -ENOENT},
+        [EXC_HOST_NOT_FOUND] = {"HostNotFound", NOVA, 404, -ENOENT},
+        [EXC_COMPUTE_SERVICE_UNAVAILABLE] = {"ComputeServiceUnavailable", NOVA, 400, -EHOSTDOWN},
+        [EXC_COMPUTE_SERVICE_IN_USE] = {"ComputeServiceInUse", NOVA, 500, -EBUSY},
+        [EXC_COMPUTE_RESOURCES_UNAVAILABLE] = {"ComputeResourcesUnavailable", NOVA, 400, -ENOSPC},
+        [EXC_NOT_FOUND] = {"NotFound", NOVA, 404, -ENOENT},
+        [EXC_INVALID] = {"Invalid", NOVA, 400, -EINVAL},
+        [EXC_INVALID_INPUT] = {"InvalidInput", NOVA, 400, -EINVAL},
+        [EXC_INVALID_UUID] = {"InvalidUUID", NOVA, 400, -EINVAL},
+        [EXC_INVALID_CONFIGURATION] = {"InvalidConfiguration", NOVA, 400, -EINVAL},
+        [EXC_INVALID_CPU_INFO] = {"InvalidCPUInfo", NOVA, 400, -EINVAL},
+        [EXC_INVALID_DISK_INFO] = {"InvalidDiskInfo", NOVA, 400, -EINVAL},
+        [EXC_INVALID_HYPERVISOR_TYPE] = {"InvalidHypervisorType", NOVA, 400, -EINVAL},
+        [EXC_HYPERVISOR_UNAVAILABLE] = {"HypervisorUnavailable", NOVA, 500, -ENOTCONN},
+        [EXC_HYPERVISOR_TOO_OLD] = {"HypervisorTooOld", NOVA, 400, -EPROTO},
+        [EXC_VIRT_DRIVER_NOT_READY] = {"VirtDriverNotReady", NOVA, 500, -EAGAIN},
+        [EXC_FORBIDDEN] = {"Forbidden", NOVA, 403, -EACCES},
+        [EXC_ADMIN_REQUIRED] = {"AdminRequired", NOVA, 403, -EPERM},
+        [EXC_CONSOLE_TYPE_UNAVAILABLE] = {"ConsoleTypeUnavailable", NOVA, 400, -EOPNOTSUPP},
+        [EXC_CONSOLE_NOT_AVAILABLE] = {"ConsoleNotAvailable", NOVA, 404, -ENXIO},
+        [EXC_OBJECT_ACTION_ERROR] = {"ObjectActionError", NOVA, 500, -EIO},
+        [EXC_UNEXPECTED_TASK_STATE] = {"UnexpectedTaskStateError", NOVA, 500, -EBUSY},
+        [EXC_INTERNAL_ERROR] = {"InternalError", NOVA, 500, -EIO},
+        [EXC_CLASS_NOT_FOUND] = {"ClassNotFound", NOVA, 404, -ENOENT},
+        [EXC_DB_ERROR] = {"DBError", NOVA, 500, -EIO},
+        [EXC_NOT_IMPLEMENTED] = {"NotImplementedError", BUILTIN, 501, -EOPNOTSUPP},
+        [EXC_TYPE_ERROR] = {"TypeError", BUILTIN, 400, -EINVAL},
+        [EXC_VALUE_ERROR] = {"ValueError", BUILTIN, 400, -EINVAL},
+        [EXC_KEY_ERROR] = {"KeyError", BUILTIN, 400, -EINVAL},
+        [EXC_RUNTIME_ERROR] = {"RuntimeError", BUILTIN, 500, -EIO},
+        [EXC_ATTRIBUTE_ERROR] = {"AttributeError", BUILTIN, 400, -ENOSYS},
+        [EXC_UNSUPPORTED_VERSION] = {"UnsupportedVersion", DISPATCHER, 400, -EPROTONOSUPPORT},
+        [EXC_NO_SUCH_METHOD] = {"NoSuchMethod", DISPATCHER, 400, -ENOSYS},
+        [EXC_MESSAGING_TIMEOUT] = {"MessagingTimeout", MESSAGING, 504, -ETIMEDOUT},
+        [EXC_REMOTE_ERROR] = {"RemoteError", "oslo_messaging.rpc.client", 500, -EREMOTEIO},
+};
+
+static const ClassRow *row_of(ExceptionClass c) {
+        assert(c >= 0 && c < _EXC_MAX);
+        return &classes[c];
+}
+
+const char *exception_class_name(ExceptionClass c) {
+        return row_of(c)->name;
+}
+
+const char *exception_class_module(ExceptionClass c) {
+        return row_of(c)->module;
+}
+
+int exception_class_code(ExceptionClass c) {
+        return row_of(c)->code;
+}
+
+static const ClassRow *row_by_name(const char *name) {
+        for (size_t i = 0; i < _EXC_MAX; i++)
+                if (streq(classes[i].name, name))
+                        return &classes[i];
+        return NULL;
+}
+
+void exception_done(NovaException *e) {
+        if (!e)
+                return;
+        free(e->class_name);
+        free(e->module);
+        free(e->message);
+        json_decref(e->kwargs);
+        *e = NOVA_EXCEPTION_NULL;
+}
+
+void exception_move(NovaException *to, NovaException *from) {
+        assert(to && from && to != from);
+        exception_done(to);
+        *to = *from;
+        *from = NOVA_EXCEPTION_NULL;
+}
+
+bool exception_is(const NovaException *e, ExceptionClass c) {
+        return exception_is_set(e) && streq(e->class_name, row_of(c)->name);
+}
+
+int exception_setf(NovaException *e, ExceptionClass c, const char *format, ...) {
+        const ClassRow *row = row_of(c);
+        va_list args;
+
+        if (!e || e->class_name)
+                return row->error;
+
+        exception_done(e);
+        e->code = row->code;
+        e->error = row->error;
+        va_start(args, format);
+        if (vasprintf(&e->message, format, args) < 0)
+                e->message = NULL;
+        va_end(args);
+        e->module = strdup(row->module);
+        e->class_name = strdup(row->name);
+        return row->error;
+}
+
+int exception_set_errno(NovaException *e, int r, const char *what) {
+        assert(r < 0);
+        if (!exception_is_set(e)) {
+                (void) exception_setf(e, EXC_NOVA, "%s: %s", what, strerrordesc_np(-r) ?: "unknown error");
+                if (e)
+                        e->error = r;
+        }
+        return r;
+}
+
+void exception_kwarg(NovaException *e, const char *key, json_t *value) {
+        if (e && value && !e->kwargs)
+                e->kwargs = json_object();
+        if (e && value && e->kwargs)
+                (void) json_object_set_new(e->kwargs, key, value);
+        else
+                json_decref(value);
+}
+
+/* The traceback a peer may print: it has to be there, and nobody needs our source lines. */
+static json_t *traceback(const char *module, const char *name, const char *message) {
+        return json_pack("[s, o]", "Traceback (most recent call last):\n",
+                         isempty(module) ? json_sprintf("%s: %s\n", name, message)
+                                         : json_sprintf("%s.%s: %s\n", module, name, message));
+}
+
+/* A text of ours as JSON, also when it is not UTF-8 (a file name, a word of a library's). */
+static json_t *text(const char *s) {
+        _cleanup_free_ char *clean = NULL;
+        json_t *t = json_string(s);
+
+        if (t || !(clean = strdup(s)))
+                return t;
+        for (char *p = clean; *p; p++)
+                if ((unsigned char) *p >= 0x80)
+                        *p = '?';
+        return json_string(clean);
+}
+
+json_t *exception_to_oslo(const NovaException *e) {
+        bool set = exception_is_set(e);
+        const char *name = set ? e->class_name : row_of(EXC_NOVA)->name;
+        const char *module = set ? strempty(e->module) : NOVA;
+        json_auto_t *message = text(set && e->message ? e->message : UNKNOWN_MESSAGE);
+        json_auto_t *kwargs = NULL;
+
+        if (!message)
+                return NULL;
+        kwargs = set && e->kwargs && streq(module, NOVA) ? json_copy(e->kwargs) : json_object();
+        if (!kwargs)
+                return NULL;
+        if (streq(module, NOVA) && !json_object_get(kwargs, "code") &&
+            json_object_set_new(kwargs, "code", json_integer(set && e->code > 0 ? e->code : 500)) < 0)
+                return NULL;
+
+        return json_pack("{s:s, s:s, s:O, s:o, s:[O], s:O}", "class", name, "module", module, "message", message, "tb",
+                         traceback(module, name, json_string_value(message)), "args", message, "kwargs", kwargs);
+}
+
+json_t *exception_to_essex(const NovaException *e) {
+        bool set = exception_is_set(e);
+        const char *name = set ? e->class_name : row_of(EXC_NOVA)->name;
+        json_auto_t *message = text(set && e->message ? e->message : UNKNOWN_MESSAGE);
+
+        if (!message)
+                return NULL;
+        return json_pack("[s, O, o]", name, message, traceback(NULL, name, json_string_value(message)));
+}
+
+/* The name without the suffix that oslo gives to classes it made for a remote exception. A new string. */
+static char *strip_suffix(const char *name) {
+        size_t n = strlen(name), m = strlen(REMOTE_SUFFIX);
+
+        if (n > m && streq(name + n - m, REMOTE_SUFFIX))
+                n -= m;
+        return strndup(name, n);
+}
+
+void exception_from_wire(NovaException *e, const json_t *failure) {
+        const char *name = NULL, *module = NULL, *message = NULL;
+        json_auto_t *parsed = NULL;
+        json_t *kwargs = NULL;
+        const ClassRow *row;
+
+        assert(e);
+
+        if (json_is_string(failure) && json_parse(json_string_value(failure), json_string_length(failure), &parsed, NULL, 0) >= 0)
+                failure = parsed;
+
+        if (json_is_object(failure)) {
+                name = json_member_string(failure, "class");
+                module = json_member_string(failure, "module");
+                message = json_member_string(failure, "message");
+                if (!message)
+                        message = json_string_value(json_array_get(json_object_get(failure, "args"), 0));
+                kwargs = json_object_get(failure, "kwargs");
+        } else if (json_is_array(failure)) {
+                name = json_string_value(json_array_get(failure, 0));
+                message = json_string_value(json_array_get(failure, 1));
+        } else if (json_is_string(failure))
+                message = json_string_value(failure);
+
+        exception_done(e);
+        e->class_name = isempty(name) ? NULL : strip_suffix(name);
+        row = e->class_name ? row_by_name(e->class_name) : NULL;
+        if (!e->class_name) {
+                e->class_name = strdup(row_of(EXC_REMOTE_ERROR)->name);
+                module = module ?: row_of(EXC_REMOTE_ERROR)->module;
+        } else if (!module && row)      /* Essex names no module */
+                module = row->module;
+        if (!row)
+                row = row_of(EXC_REMOTE_ERROR);
+
+        e->module = module ? strip_suffix(module) : strdup("");
+        e->message = strdup(message ?: UNKNOWN_MESSAGE);
+        if (json_is_object(kwargs) && json_object_size(kwargs) > 0)
+                e->kwargs = json_deep_copy(kwargs);
+        e->error = row->error;
+        e->code = (int) json_member_integer(kwargs, "code", row->code);
+        if (e->code < 100 || e->code > 599)
+                e->code = row->code;
+}
