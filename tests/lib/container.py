@@ -1,0 +1,133 @@
+#!/usr/bin/python3
+"""Debian's own systemd as PID 1 in a throw-away container, made of namespaces and an overlay; no image, no engine.
+
+    rootfs(folder, packages)     a Debian 12 tree, made once by mmdebstrap and kept in the folder
+    Container(...)               boots one over it; what it writes is gone after stop()
+"""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BASE = ['systemd', 'systemd-sysv', 'dbus', 'polkitd', 'libpam-systemd', 'iproute2', 'procps', 'util-linux', 'passwd', 'login', 'less']
+PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+
+def rootfs(folder, packages=()):
+    """A tree with systemd and @packages in @folder, made anew when the list differs."""
+    wanted = ','.join(BASE + sorted(packages))
+    mark = folder.rstrip('/') + '.packages'
+    if os.path.isdir(folder) and os.path.exists(mark):
+        with open(mark, encoding='ascii') as f:
+            if f.read() == wanted:
+                return folder
+    if not shutil.which('mmdebstrap'):
+        raise unittest.SkipTest('mmdebstrap is not installed')
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(os.path.dirname(os.path.abspath(folder)), exist_ok=True)
+    hold = 'printf "#!/bin/sh\\nexit 101\\n" >"$1/usr/sbin/policy-rc.d"; chmod +x "$1/usr/sbin/policy-rc.d"'
+    # sources as this machine has them where it says so, else mmdebstrap's own default
+    done = subprocess.run(['mmdebstrap', '--quiet', '--mode=root', '--variant=minbase', '--include=' + wanted,
+                           '--setup-hook=mkdir -p "$1/usr/sbin"; ' + hold,
+                           '--customize-hook=rm -f "$1/usr/sbin/policy-rc.d"; : >"$1/etc/machine-id"',
+                           '--customize-hook=for u in alice:1500 bob:1501; do chroot "$1" useradd -m -u ${u#*:} -s /bin/bash ${u%:*}; done',
+                           'bookworm', folder], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError('mmdebstrap failed: ' + done.stdout[-2000:])
+    with open(mark, 'w', encoding='ascii') as f:
+        f.write(wanted)
+    return folder
+
+
+class Container:
+    def __init__(self, lower, name='host', trees=()):
+        """@trees: folders whose content is laid over the rootfs (a DESTDIR of `meson install`)."""
+        self.lower, self.name, self.trees = os.path.abspath(lower), name, trees
+        self.folder = self.process = self.init = self.cgroup = None
+
+    def start(self, seconds=60):
+        if os.geteuid() != 0:
+            raise unittest.SkipTest('a container needs root')
+        self.folder = tempfile.mkdtemp(prefix='nova-container.')
+        os.chmod(self.folder, 0o755)
+        for d in ('upper', 'work', 'root'):
+            os.mkdir(os.path.join(self.folder, d))
+        os.chmod(os.path.join(self.folder, 'upper'), 0o755)
+        for tree in self.trees:
+            subprocess.run(['cp', '-a', tree + '/.', os.path.join(self.folder, 'upper')], check=True)
+        v2 = next((line.split()[1] for line in open('/proc/mounts', encoding='utf-8') if line.split()[2] == 'cgroup2'), None)
+        if not v2:
+            raise unittest.SkipTest('no cgroup2 file system is mounted')
+        self.cgroup = os.path.join(v2, os.path.basename(self.folder))
+        os.mkdir(self.cgroup)
+        env = dict(os.environ, ROOTFS=self.lower, RUN=self.folder, NAME=self.name)
+        with open(os.path.join(self.folder, 'console'), 'wb') as console:
+            self.process = subprocess.Popen(
+                ['sh', '-c', 'echo $$ >"$0/cgroup.procs" && exec "$@"', self.cgroup, 'unshare', '--mount', '--propagation', 'private',
+                 '--pid', '--fork', '--kill-child=SIGKILL', '--uts', '--ipc', '--cgroup', '--net', os.path.join(HERE, 'container-init')],
+                env=env, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
+        end = time.monotonic() + seconds
+        state = ''
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                with open(os.path.join(self.folder, 'console'), encoding='utf-8', errors='replace') as f:
+                    raise RuntimeError('the container ended: ' + f.read()[-2000:])
+            with open('/proc/%d/task/%d/children' % (self.process.pid, self.process.pid), encoding='ascii') as f:
+                found = f.read().split()
+            if found and os.path.exists('/proc/%s/comm' % found[0]) and open('/proc/%s/comm' % found[0], encoding='ascii').read().strip() == 'systemd':
+                self.init = int(found[0])
+                state = self.run('systemctl', 'is-system-running', check=False).stdout.strip()
+                if state in ('running', 'degraded'):
+                    return self
+            time.sleep(0.1)
+        raise RuntimeError('the container is %r after %d s' % (state, seconds))
+
+    def run(self, *command, user=None, check=True, timeout=60, stdin=None):
+        """A command inside, as root or @user; text streams."""
+        if user:
+            command = ('setpriv', '--reuid', user, '--regid', user, '--init-groups') + command
+        enter = ['sh', '-c', 'mkdir -p "$0/test.slice" && echo $$ >"$0/test.slice/cgroup.procs" && exec "$@"', self.cgroup,
+                 'nsenter', '-t', str(self.init), '-a', 'env', '-i', 'TERM=dumb', 'LANG=C.UTF-8', 'HOME=/root', 'SYSTEMD_PAGER=', PATH]
+        done = subprocess.run(enter + list(command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+                              timeout=timeout, input=stdin)
+        if check and done.returncode:
+            raise AssertionError('%s: exit status %d: %s%s' % (' '.join(command), done.returncode, done.stdout[-2000:], done.stderr[-2000:]))
+        return done
+
+    def write(self, path, text, mode=0o644):
+        """A file inside, written from outside."""
+        self.run('sh', '-c', 'mkdir -p "$(dirname "$0")" && cat >"$0" && chmod %o "$0"' % mode, path, stdin=text)
+
+    def until(self, *command, seconds=30, match=None):
+        """Runs a command until it succeeds (and its output matches)."""
+        end = time.monotonic() + seconds
+        while True:
+            done = self.run(*command, check=False)
+            if done.returncode == 0 and (match is None or re.search(match, done.stdout)):
+                return done.stdout
+            if time.monotonic() > end:
+                raise AssertionError('%s: not within %d s: %d %s%s' % (' '.join(command), seconds, done.returncode,
+                                                                      done.stdout[-2000:], done.stderr[-2000:]))
+            time.sleep(0.1)
+
+    def stop(self):
+        if self.init:
+            try:
+                os.kill(self.init, signal.SIGRTMIN + 4)         # poweroff.target
+                self.process.wait(15)
+            except (ProcessLookupError, subprocess.TimeoutExpired):
+                pass
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+        for _ in range(50):
+            subprocess.run(['find', self.cgroup, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';'], stderr=subprocess.DEVNULL, check=False)
+            if not os.path.exists(self.cgroup):
+                break
+            time.sleep(0.1)
+        shutil.rmtree(self.folder, ignore_errors=True)
