@@ -20,7 +20,8 @@ typedef enum LogLevel {
 } LogLevel;
 
 typedef enum LogTarget {
-        LOG_TARGET_AUTO,        /* journal if stderr is connected to it ($JOURNAL_STREAM) or we are a service, else console */
+        LOG_TARGET_AUTO,        /* journal if it is there and stderr is connected to it ($JOURNAL_STREAM) or we are a service
+                                 * ($INVOCATION_ID); else the file if one is named; else console */
         LOG_TARGET_JOURNAL,
         LOG_TARGET_CONSOLE,     /* stderr */
         LOG_TARGET_SYSLOG,      /* /dev/log */
@@ -34,10 +35,12 @@ typedef struct LogSettings {
         LogLevel level;                 /* lowest level written */
         LogTarget target;
         const char *program;            /* SYSLOG_IDENTIFIER and file name, e.g. nova-compute */
-        const char *log_file;           /* with log_dir: joined; alone: as it is */
+        const char *log_file;           /* with log_dir: joined (unless absolute); alone: as it is. A file that is named
+                                         * is written beside every target but NULL */
         const char *log_dir;            /* alone: <log_dir>/<program>.log */
         unsigned file_mode;             /* 0 = 0644 */
         const char *syslog_facility;    /* LOG_USER, user, … ; NULL = LOG_USER */
+        const char *syslog_path;        /* the socket; NULL = /dev/log */
         bool use_syslog;                /* in addition to the target */
         bool use_stderr;                /* in addition to a file */
         const char *date_format;        /* strftime; NULL = %Y-%m-%d %H:%M:%S */
@@ -49,7 +52,7 @@ typedef struct LogSettings {
 } LogSettings;
 
 /* Opens the sinks named by @s in place of those open. Returns 0, or -errno with what was wrong (file, facility, format)
- * in @why; then the former sinks stay. Before the first call lines go to stderr. A log file that is moved away is
+ * in @why; then the former sinks stay. A sink that fails later never fails the daemon: its lines go to stderr. Before the first call lines go to stderr. A log file that is moved away is
  * opened again (rotation). */
 int log_open(const LogSettings *s, char *why, size_t why_size);
 void log_close(void);
@@ -57,12 +60,15 @@ void log_close(void);
 LogLevel log_level(void);
 void log_set_level(LogLevel level);
 LogTarget log_target(void);                     /* what is in force, never AUTO */
-int log_set_target(LogTarget target);           /* for org.freedesktop.LogControl1 */
+/* For org.freedesktop.LogControl1: only that target, until AUTO, which brings back all that log_open set up. -ENOENT for
+ * the file when none is named. */
+int log_set_target(LogTarget target);
 const char *log_program(void);
 
 const char *log_level_to_string(LogLevel level);                        /* "AUDIT" */
 const char *log_level_to_syslog_string(LogLevel level);                 /* "notice": names of LogControl1 */
-int log_level_from_syslog_string(const char *s, LogLevel *ret);         /* also "audit"; -EINVAL */
+int log_level_from_syslog_string(const char *s, LogLevel *ret);         /* also "audit", "error"; -EINVAL */
+int log_level_from_string(const char *s, LogLevel *ret);                /* DEBUG … CRITICAL, WARN, FATAL in any case; -EINVAL */
 const char *log_target_to_string(LogTarget target);                     /* "journal", "console", "syslog", "file", "null", "auto" */
 int log_target_from_string(const char *s, LogTarget *ret);
 
@@ -73,13 +79,15 @@ typedef struct LogFields {
         const char *project_id;         /* PROJECT_ID= */
         const char *instance_uuid;      /* INSTANCE_UUID= */
         const char *operation;          /* OPERATION= */
+        const char *global_request_id;  /* GLOBAL_REQUEST_ID= */
 } LogFields;
 
 /* Sets this thread's fields and returns the former ones, for the caller to put back. */
 LogFields log_fields_set(LogFields fields);
 
 /* Every text given here is replaced by *** wherever a line would hold it. For passwords and tokens of the
- * configuration; texts shorter than 4 bytes are ignored. Copied. Returns 0 or -ENOMEM. */
+ * configuration, also as they stand in a URL or in JSON; texts shorter than 4 bytes are ignored. Copied; forgotten by
+ * log_close. Returns 0 or -ENOMEM. */
 int log_add_secret(const char *secret);
 
 /* Writes a line. @logger: dotted name, "nova.service". @message_id: MESSAGE_… or NULL. @extra: NULL-terminated

@@ -35,10 +35,13 @@ struct Job {
         bool done_on_worker;            /* call done on the worker (it must be thread-safe) instead of the loop */
 
         /* private to the pool */
-        Job *next;
+        Job *next;                      /* in the list it waits in, or among the finished */
+        Job *running_next, **running_at;
+        struct JobKey *queue;           /* the jobs of its key */
+        struct StallNote *note;         /* what the stalled handler was told */
+        uint64_t turn;                  /* when it became ready, as a number */
+        usec_t started;
         int result;
-        usec_t submitted, started;
-        bool stalled;
 };
 
 /* A job that runs, for display. */
@@ -54,23 +57,30 @@ typedef struct JobInfo {
 int pool_new(Pool **ret, sd_event *event, unsigned max_threads);
 
 /* On the loop. Jobs not begun get -ECANCELED; those that run are waited for until @wait has passed, then abandoned
- * (the pool's memory stays allocated for them and their done is not called). Returns how many were abandoned. */
+ * (the pool's memory stays allocated for them and their done is not called). Blocks the loop while it waits; the done of
+ * those that end meanwhile is called within. Returns how many were abandoned. A second call does nothing. */
 unsigned pool_stop(Pool *p, usec_t wait);
 Pool *pool_free(Pool *p);                       /* after pool_stop */
 DEFINE_CLEANUP(Pool *, pool_free)
 
-void pool_set_cap(Pool *p, JobKind kind, unsigned cap);                 /* 0 = no cap of its own */
+void pool_set_cap(Pool *p, JobKind kind, unsigned cap);                 /* 0 = no cap of its own. Any thread */
 
-/* Any thread. Returns 0; -ESHUTDOWN after pool_stop began, -EAGAIN when no thread can be had: then @j stays the
- * caller's and done is not called. */
+/* How long a thread waits for work before it ends; 10 s unless told. Any thread; for those that begin to wait after it. */
+void pool_set_idle_time(Pool *p, usec_t idle);
+
+/* Any thread, also from work() and done(). The key is free for the next job when work() has returned, with
+ * done_on_worker when done() has. Returns 0; -ESHUTDOWN after pool_stop began, -ENOMEM, -EAGAIN when no thread can be
+ * had: then @j stays the caller's and done is not called. */
 int pool_submit(Pool *p, Job *j);
 
-/* On the loop: called when a job runs over its deadline, and again when that job ends. @info lives during the call. */
+/* Called on the loop when a job runs over its deadline, and again when that job ends (@ended). @info lives during the
+ * call; the handler may call the pool. One timer serves all deadlines, armed only while jobs that have one run. */
 void pool_set_stalled_handler(Pool *p, void (*handler)(const JobInfo *info, bool ended, void *userdata), void *userdata);
 
-/* Any thread: jobs running / waiting of a kind (_JOB_KIND_MAX: of all). */
+/* Any thread: jobs running / waiting of a kind (_JOB_KIND_MAX: of all), threads there are. */
 unsigned pool_running(Pool *p, JobKind kind);
 unsigned pool_waiting(Pool *p, JobKind kind);
+unsigned pool_threads(Pool *p);
 
 /* On the loop: calls @f for each running job, under the pool's lock: @f must be short and may not call the pool. */
 void pool_foreach_running(Pool *p, void (*f)(const JobInfo *info, void *userdata), void *userdata);
