@@ -6,6 +6,9 @@
 
 #include "service/launcher.h"
 
+#define BUS_NAME "org.nova.Compute1"
+#define BUS_PATH "/org/nova/Compute1"
+
 typedef struct Bus Bus;
 
 typedef struct BusCallbacks {
@@ -13,12 +16,20 @@ typedef struct BusCallbacks {
         void *userdata;
 } BusCallbacks;
 
-/* Connects to the system bus (or $DBUS_SYSTEM_BUS_ADDRESS), exports everything and asks for the name. A second daemon on
- * the same bus: -EEXIST. No bus at all: an error the caller logs; the daemon works on without (and retries). */
+/* Connects to the system bus (or $DBUS_SYSTEM_BUS_ADDRESS), exports everything and asks for the name, waiting for the bus
+ * at most 5 s. @launcher (may be NULL) is borrowed and outlives the Bus. Returns
+ *   1        the name is ours;
+ *   0        there is no bus (that was logged): *ret tries again with growing intervals, as it does after a loss;
+ *   -EEXIST  another process owns the name: *ret is not set;
+ *   -errno   of ours (memory, the loop). */
 int bus_new(Bus **ret, sd_event *event, Launcher *launcher, const BusCallbacks *callbacks);
+/* Says good-bye: verbs still waiting are answered with Error.NotRunning, changes not yet told are told. What the service
+ * still carries out for them ends without effect here; so the Bus may go before the Service. Takes NULL, returns NULL. */
 Bus *bus_free(Bus *b);
 DEFINE_CLEANUP(Bus *, bus_free)
 
-/* Once there is a service: its properties appear and change from now on. */
+/* Once there is a service: its properties appear and change from now on. NULL before it is freed: everything still
+ * answers, with empty values. Returns 0 or -ENOMEM. */
 int bus_set_service(Bus *b, Service *service);
+/* Whether the name is ours now. */
 bool bus_connected(const Bus *b);

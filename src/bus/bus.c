@@ -1,0 +1,329 @@
+/* The connection: name, objects, what has changed, and coming back after a loss. */
+#define LOG_LOGGER "nova.bus"
+#include "bus/bus-internal.h"
+
+#include <errno.h>
+
+#include "basic/log.h"
+#include "basic/time-util.h"
+
+#define START_LIMIT_USEC (5 * USEC_PER_SEC)             /* a bus that does not answer must not hold up the start */
+#define FLUSH_LIMIT_USEC (200 * USEC_PER_MSEC)
+#define RETRY_FIRST_USEC USEC_PER_SEC
+#define RETRY_CAP_USEC (60 * USEC_PER_SEC)
+#define LOG_CONTROL_PATH "/org/freedesktop/LogControl1"
+
+bool bus_connected(const Bus *b) {
+        return b->bus && b->named;
+}
+
+/* ---- properties ---- */
+
+static const BusProperty *interface_find(const BusInterface *i, const char *name, size_t *ret) {
+        for (size_t n = 0; n < i->n; n++)
+                if (streq(i->properties[n].name, name)) {
+                        *ret = n;
+                        return i->properties + n;
+                }
+        return NULL;
+}
+
+int bus_interface_get(Bus *b, BusInterface *i, const char *property, sd_bus_message *reply) {
+        BusValue v = {};
+        size_t n;
+        int r;
+
+        if (!interface_find(i, property, &n))
+                return -ENOENT;
+        r = i->value(b, n, &v);
+        if (r >= 0)
+                r = bus_value_append(&v, reply);
+        bus_value_done(&v);
+        return r;
+}
+
+void bus_interface_changed(Bus *b, BusInterface *i, unsigned changes) {
+        for (size_t n = 0; n < i->n; n++)
+                if (i->properties[n].changes & changes)
+                        i->dirty |= UINT64_C(1) << n;
+        if (i->dirty && bus_connected(b))
+                (void) sd_event_source_set_enabled(b->tell, SD_EVENT_ONESHOT);
+}
+
+/* Compares what is dirty with what was told; collects the names of what is different (or, with @names NULL, only learns
+ * the values, which somebody new on the bus reads for himself). */
+static size_t interface_differences(Bus *b, BusInterface *i, const char **names) {
+        size_t n_names = 0;
+
+        for (size_t n = 0; n < i->n; n++) {
+                BusValue v = {};
+                uint64_t hash;
+
+                if (!(i->dirty & UINT64_C(1) << n) || i->value(b, n, &v) < 0)
+                        continue;
+                hash = bus_value_hash(&v);
+                bus_value_done(&v);
+                if (names && hash != i->told[n])
+                        names[n_names++] = i->properties[n].name;
+                i->told[n] = hash;
+        }
+        i->dirty = 0;
+        return n_names;
+}
+
+static void interface_tell(Bus *b, BusInterface *i) {
+        const char *names[PROPERTIES_MAX + 1] = {};
+        int r;
+
+        if (!i->dirty || interface_differences(b, i, names) == 0)
+                return;
+        r = sd_bus_emit_properties_changed_strv(b->bus, BUS_PATH, i->name, (char **) names);
+        if (r < 0)
+                log_debug("changes of %s could not be told: %s", i->name, strerror(-r));
+}
+
+static int bus_on_tell(sd_event_source *s _unused_, void *userdata) {
+        Bus *b = userdata;
+
+        if (bus_connected(b)) {
+                interface_tell(b, &b->service_interface);
+                interface_tell(b, &b->node_interface);
+        }
+        return 0;
+}
+
+/* ---- what the rooms below tell ---- */
+
+static void bus_on_service_changed(unsigned what, void *userdata) {
+        Bus *b = userdata;
+
+        bus_interface_changed(b, &b->service_interface, what);
+        if (what & SERVICE_CHANGED_STATE)
+                bus_calls_on_state(b);
+}
+
+static void bus_on_manager_changed(unsigned what, void *userdata) {
+        Bus *b = userdata;
+
+        bus_interface_changed(b, &b->node_interface, what);
+        /* the manager's trouble is part of the service's */
+        bus_interface_changed(b, &b->service_interface, SERVICE_CHANGED_STATE);
+}
+
+int bus_set_service(Bus *b, Service *service) {
+        int r = 0;
+
+        if (b->service) {
+                observers_remove(service_observers(b->service), bus_on_service_changed, b);
+                if (b->manager)
+                        observers_remove(&b->manager->observers, bus_on_manager_changed, b);
+                bus_calls_on_no_service(b);
+        }
+        b->service = service;
+        b->had_service = b->had_service || service;
+        b->manager = service ? service_manager(service) : NULL;
+        if (service)
+                r = observers_add(service_observers(service), bus_on_service_changed, b);
+        if (r >= 0 && b->manager)
+                r = observers_add(&b->manager->observers, bus_on_manager_changed, b);
+        bus_interface_changed(b, &b->service_interface, UINT32_MAX);
+        bus_interface_changed(b, &b->node_interface, UINT32_MAX);
+        return MIN(r, 0);
+}
+
+/* ---- the connection ---- */
+
+static void bus_disconnect(Bus *b) {
+        authority_drop_all(b->authority);
+        bus_calls_drop(b, false);
+        b->name_request = sd_bus_slot_unref(b->name_request);
+        b->named = false;
+        if (!b->bus)
+                return;
+        (void) sd_bus_detach_event(b->bus);
+        sd_bus_close(b->bus);
+        b->bus = sd_bus_unref(b->bus);
+}
+
+/* One line when it is lost, one when it is back: tries in between are not news. */
+static void bus_retry_later(Bus *b, int error, const char *why) {
+        usec_t delay = backoff_delay(b->attempt++, RETRY_FIRST_USEC, RETRY_CAP_USEC);
+
+        if (!b->was_lost)
+                log_event(LOG_LEVEL_WARNING, MESSAGE_BUS_LOST, NULL, "%s%s%s; the daemon goes on and tries again", why,
+                          error < 0 ? ": " : "", error < 0 ? strerror(-error) : "");
+        else
+                log_debug("%s%s%s", why, error < 0 ? ": " : "", error < 0 ? strerror(-error) : "");
+        b->was_lost = true;
+        (void) sd_event_source_set_time_relative(b->retry, delay);
+        (void) sd_event_source_set_enabled(b->retry, SD_EVENT_ONESHOT);
+}
+
+static void bus_is_named(Bus *b) {
+        b->named = true;
+        b->attempt = 0;
+        if (b->was_lost)
+                log_event(LOG_LEVEL_INFO, MESSAGE_BUS_CONNECTED, NULL, "on the system bus as %s", BUS_NAME);
+        b->was_lost = false;
+        b->service_interface.dirty = b->node_interface.dirty = UINT64_MAX;
+        (void) interface_differences(b, &b->service_interface, NULL);
+        (void) interface_differences(b, &b->node_interface, NULL);
+}
+
+static int bus_on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {
+        Bus *b = userdata;
+
+        /* The connection is torn down by the timer, not under the library's feet. */
+        b->named = false;
+        bus_retry_later(b, 0, "the system bus is lost");
+        return 0;
+}
+
+static int bus_on_name(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        const sd_bus_error *failure = sd_bus_message_get_error(m);
+        uint32_t result = 0;
+        Bus *b = userdata;
+
+        b->name_request = sd_bus_slot_unref(b->name_request);
+        if (!failure)
+                (void) sd_bus_message_read(m, "u", &result);
+        if (result == 1 || result == 4)         /* PRIMARY_OWNER, ALREADY_OWNER */
+                bus_is_named(b);
+        else
+                bus_retry_later(b, 0, failure ? strempty(failure->message) : "another process owns " BUS_NAME);
+        return 0;
+}
+
+static int bus_export(Bus *b) {
+        int r;
+
+        r = sd_bus_add_object_vtable(b->bus, NULL, BUS_PATH, b->service_interface.name, bus_service_vtable, b);
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(b->bus, NULL, BUS_PATH, b->node_interface.name, bus_node_vtable, b);
+        if (r >= 0)
+                r = sd_bus_add_object_manager(b->bus, NULL, BUS_PATH);
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(b->bus, NULL, LOG_CONTROL_PATH, "org.freedesktop.LogControl1",
+                                             bus_log_control_vtable, b);
+        if (r >= 0)
+                r = sd_bus_add_filter(b->bus, NULL, bus_log_control_filter, b);
+        if (r >= 0)
+                r = sd_bus_match_signal(b->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
+                                        "org.freedesktop.DBus.Local", "Disconnected", bus_on_disconnected, b);
+        return r;
+}
+
+/* @wait: the first time, when a second daemon must be told apart from a bus that is away. */
+static int bus_connect(Bus *b, bool wait) {
+        int r;
+
+        r = sd_bus_open_system_with_description(&b->bus, "nova-compute");
+        if (r < 0)
+                return r;
+        (void) sd_bus_set_exit_on_disconnect(b->bus, false);
+        r = bus_export(b);
+        if (r < 0)
+                return r;
+        if (wait) {
+                r = sd_bus_set_method_call_timeout(b->bus, START_LIMIT_USEC);
+                if (r >= 0)
+                        r = sd_bus_request_name(b->bus, BUS_NAME, 0);
+                if (r >= 0)
+                        r = sd_bus_set_method_call_timeout(b->bus, 0);
+        } else
+                r = sd_bus_request_name_async(b->bus, &b->name_request, BUS_NAME, 0, bus_on_name, b);
+        if (r >= 0)
+                r = sd_bus_attach_event(b->bus, b->event, SD_EVENT_PRIORITY_NORMAL);
+        if (r >= 0 && wait)
+                bus_is_named(b);
+        return r;
+}
+
+static int bus_on_retry(sd_event_source *s _unused_, uint64_t now _unused_, void *userdata) {
+        Bus *b = userdata;
+        int r;
+
+        bus_disconnect(b);
+        r = bus_connect(b, false);
+        if (r < 0) {
+                bus_disconnect(b);
+                bus_retry_later(b, r, "the system bus cannot be reached");
+        }
+        return 0;
+}
+
+static int bus_add_sources(Bus *b) {
+        int r;
+
+        r = sd_event_add_defer(b->event, &b->tell, bus_on_tell, b);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(b->tell, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time_relative(b->event, &b->retry, CLOCK_MONOTONIC, 0, 0, bus_on_retry, b);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(b->retry, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(b->tell, "bus-tell");
+        (void) sd_event_source_set_description(b->retry, "bus-retry");
+        return 0;
+}
+
+int bus_new(Bus **ret, sd_event *event, Launcher *launcher, const BusCallbacks *callbacks) {
+        _cleanup_(bus_freep) Bus *b = calloc(1, sizeof *b);
+        int r;
+
+        if (!b)
+                return -ENOMEM;
+        b->event = sd_event_ref(event);
+        b->launcher = launcher;
+        if (callbacks)
+                b->callbacks = *callbacks;
+        bus_service_init(b);
+        bus_node_init(b);
+        r = authority_new(&b->authority, event);
+        if (r >= 0)
+                r = bus_add_sources(b);
+        if (r < 0)
+                return r;
+
+        r = bus_connect(b, true);
+        if (r == -EEXIST || r == -ENOMEM)
+                return r;
+        if (r < 0) {
+                bus_disconnect(b);
+                bus_retry_later(b, r, "the system bus cannot be reached");
+        }
+        *ret = TAKE_PTR(b);
+        return r >= 0;
+}
+
+/* The last words go out, unless the bus does not take them. */
+static void bus_flush(Bus *b) {
+        usec_t end = now_monotonic() + FLUSH_LIMIT_USEC, now;
+        uint64_t n;
+
+        while (sd_bus_get_n_queued_write(b->bus, &n) >= 0 && n > 0 && (now = now_monotonic()) < end)
+                if (sd_bus_process(b->bus, NULL) < 0 || sd_bus_wait(b->bus, end - now) < 0)
+                        return;
+}
+
+Bus *bus_free(Bus *b) {
+        if (!b)
+                return NULL;
+        if (b->service)
+                (void) bus_set_service(b, NULL);
+        bus_calls_drop(b, true);
+        if (b->bus && b->named) {
+                (void) bus_on_tell(NULL, b);
+                bus_flush(b);
+        }
+        if (b->authority)
+                bus_disconnect(b);
+        authority_free(b->authority);
+        sd_event_source_disable_unref(b->tell);
+        sd_event_source_disable_unref(b->retry);
+        sd_event_unref(b->event);
+        free(b);
+        return NULL;
+}

@@ -1,0 +1,54 @@
+/* From exceptions and errno to the names of errors.h. */
+#include "bus/errors.h"
+
+#include <errno.h>
+
+#include "bus/value.h"
+
+/* By class, for failures that say what they are. */
+static const struct {
+        const char *class_name, *name;
+} by_class[] = {
+        { "DBError", BUS_ERROR_MODEL_DISCONNECTED },
+        { "HypervisorUnavailable", BUS_ERROR_HYPERVISOR_UNAVAILABLE },
+        { "NotImplementedError", SD_BUS_ERROR_NOT_SUPPORTED },
+        { "TypeError", SD_BUS_ERROR_INVALID_ARGS },
+        { "ValueError", SD_BUS_ERROR_INVALID_ARGS },
+        { "Invalid", SD_BUS_ERROR_INVALID_ARGS },
+};
+
+static const struct {
+        int error;
+        const char *name, *text;
+} by_errno[] = {
+        { ESHUTDOWN, BUS_ERROR_NOT_RUNNING, "the service is not running" },
+        { ECANCELED, BUS_ERROR_NOT_RUNNING, "the service was stopped meanwhile" },
+        { EBUSY, BUS_ERROR_BUSY, "the service is just starting or stopping" },
+        { EOPNOTSUPP, SD_BUS_ERROR_NOT_SUPPORTED, NULL },
+        { EINVAL, SD_BUS_ERROR_INVALID_ARGS, NULL },
+        { ENOMEM, SD_BUS_ERROR_NO_MEMORY, NULL },
+        { ETIMEDOUT, SD_BUS_ERROR_TIMEOUT, NULL },
+};
+
+int bus_error_from(sd_bus_error *error, int r, const NovaException *e, const char *what) {
+        const char *name = BUS_ERROR_FAILED, *text = NULL;
+        char *shown = NULL;
+
+        if (r >= 0)
+                r = exception_is_set(e) && e->error < 0 ? e->error : -EIO;
+        for (size_t i = 0; i < ELEMENTSOF(by_errno); i++)
+                if (by_errno[i].error == -r) {
+                        name = by_errno[i].name;
+                        text = by_errno[i].text;
+                }
+        if (exception_is_set(e)) {
+                text = e->message;
+                for (size_t i = 0; i < ELEMENTSOF(by_class); i++)
+                        if (streq(by_class[i].class_name, e->class_name))
+                                name = by_class[i].name;
+        }
+        text = bus_text(isempty(text) ? strerror(-r) : text, &shown);
+        sd_bus_error_setf(error, name, "%s: %s", what, strempty(text));
+        free(shown);
+        return r;
+}

@@ -1,0 +1,19 @@
+/* Errors on the bus: a short list of our own names, the standard ones where they fit, a sentence in each. */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "objects/exception.h"
+
+#define BUS_ERROR_NOT_RUNNING "org.nova.Compute1.Error.NotRunning"              /* there is no running service to ask */
+#define BUS_ERROR_BUSY "org.nova.Compute1.Error.Busy"                           /* starting or stopping is under way */
+#define BUS_ERROR_START_FAILED "org.nova.Compute1.Error.StartFailed"
+#define BUS_ERROR_NO_SUCH_TASK "org.nova.Compute1.Error.NoSuchTask"
+#define BUS_ERROR_MODEL_DISCONNECTED "org.nova.Compute1.Error.ModelDisconnected"        /* the database */
+#define BUS_ERROR_HYPERVISOR_UNAVAILABLE "org.nova.Compute1.Error.HypervisorUnavailable"
+#define BUS_ERROR_CONFIG_INVALID "org.nova.Compute1.Error.ConfigInvalid"
+#define BUS_ERROR_FAILED "org.nova.Compute1.Error.Failed"                       /* anything else; the sentence says what */
+
+/* Fills @error from a failure of the rooms below: @e where it is set, else what @r means. @what begins the sentence
+ * ("The state could not be reported"). Returns a negative errno for a handler to return. */
+int bus_error_from(sd_bus_error *error, int r, const NovaException *e, const char *what);

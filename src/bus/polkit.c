@@ -1,0 +1,292 @@
+/* Authorization by polkit.
+ *
+ * A call that must be authorized is kept in a list while CheckAuthorization is on its way. The answer puts the kept message
+ * back into the read queue of the bus; its handler runs a second time from its beginning, looks everything up anew,
+ * and finds the verdict under its message. A verdict belongs to one message and is used once: nothing is remembered, for
+ * anybody. What a handler did not fetch (it failed before asking) is freed when the loop has nothing better to do.
+ *
+ * Meanwhile a match watches the caller. If it leaves the bus, the call is dropped and polkit is told to close its dialog: a
+ * password typed for somebody who has gone starts nothing. */
+#define LOG_LOGGER "nova.bus.polkit"
+#include "bus/polkit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "basic/log.h"
+#include "basic/time-util.h"
+
+#define POLKIT_NAME "org.freedesktop.PolicyKit1"
+#define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
+#define POLKIT_ALLOW_INTERACTION 1u
+
+/* Each waiting call costs a match rule, of which the bus grants a connection 512. */
+#define QUERIES_MAX 256
+#define QUERIES_PER_SENDER_MAX 32
+#define ANSWER_USEC (10 * USEC_PER_SEC)                 /* polkit itself */
+#define ANSWER_INTERACTIVE_USEC (5 * USEC_PER_MINUTE)   /* somebody types */
+
+typedef struct Query Query;
+struct Query {
+        Authority *authority;
+        sd_bus_message *call;
+        char *action;
+        uint64_t id;                    /* for cancelling */
+        sd_bus_slot *question, *watch;
+        bool answered;
+        int verdict;                    /* 1 or -errno with @error, once answered */
+        sd_bus_error error;
+        Query *previous, *next;
+};
+
+struct Authority {
+        sd_event_source *sweep;         /* idle: frees verdicts that nobody fetched */
+        Query *queries;
+        unsigned n;
+        uint64_t last_id;
+};
+
+static Query *query_free(Query *q) {
+        if (q->previous)
+                q->previous->next = q->next;
+        else
+                q->authority->queries = q->next;
+        if (q->next)
+                q->next->previous = q->previous;
+        q->authority->n--;
+
+        sd_bus_slot_unref(q->question);
+        sd_bus_slot_unref(q->watch);
+        sd_bus_message_unref(q->call);
+        sd_bus_error_free(&q->error);
+        free(q->action);
+        free(q);
+        return NULL;
+}
+DEFINE_CLEANUP(Query *, query_free)
+
+static int authority_on_sweep(sd_event_source *s _unused_, void *userdata) {
+        Authority *a = userdata;
+        Query *next;
+
+        for (Query *q = a->queries; q; q = next) {
+                next = q->next;
+                if (q->answered)
+                        query_free(q);
+        }
+        return 0;
+}
+
+int authority_new(Authority **ret, sd_event *event) {
+        _cleanup_(authority_freep) Authority *a = calloc(1, sizeof *a);
+        int r;
+
+        if (!a)
+                return -ENOMEM;
+        r = sd_event_add_defer(event, &a->sweep, authority_on_sweep, a);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(a->sweep, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_source_set_priority(a->sweep, SD_EVENT_PRIORITY_IDLE);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(a->sweep, "polkit-sweep");
+        *ret = TAKE_PTR(a);
+        return 0;
+}
+
+void authority_drop_all(Authority *a) {
+        while (a->queries)
+                query_free(a->queries);
+}
+
+Authority *authority_free(Authority *a) {
+        if (!a)
+                return NULL;
+        authority_drop_all(a);
+        sd_event_source_disable_unref(a->sweep);
+        free(a);
+        return NULL;
+}
+
+unsigned authority_pending(const Authority *a) {
+        unsigned n = 0;
+
+        for (const Query *q = a->queries; q; q = q->next)
+                n += !q->answered;
+        return n;
+}
+
+/* ---- the answer ---- */
+
+static int query_read_answer(Query *q, sd_bus_message *reply) {
+        const sd_bus_error *failure = sd_bus_message_get_error(reply);
+        int authorized = 0, challenge = 0, r;
+
+        if (failure) {
+                log_warning("%s is refused: polkit gives no answer: %s", q->action, strempty(failure->message));
+                return sd_bus_error_setf(&q->error, SD_BUS_ERROR_ACCESS_DENIED,
+                                         "Access denied: %s cannot be decided, polkit gives no answer: %s", q->action,
+                                         strempty(failure->message));
+        }
+        r = sd_bus_message_enter_container(reply, 'r', "bba{ss}");
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
+        if (r < 0)
+                return sd_bus_error_setf(&q->error, SD_BUS_ERROR_ACCESS_DENIED,
+                                         "Access denied: polkit's answer about %s is not understood", q->action);
+        if (authorized)
+                return 1;
+        if (challenge && sd_bus_message_get_allow_interactive_authorization(q->call) <= 0)
+                return sd_bus_error_setf(&q->error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+                                         "Access denied: %s needs interactive authentication, which the call does not allow", q->action);
+        return sd_bus_error_setf(&q->error, SD_BUS_ERROR_ACCESS_DENIED, "Access denied: not authorized for %s", q->action);
+}
+
+static int query_on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_) {
+        Query *q = userdata;
+        int r;
+
+        q->question = sd_bus_slot_unref(q->question);
+        q->watch = sd_bus_slot_unref(q->watch);
+        q->verdict = query_read_answer(q, reply);
+        q->answered = true;
+
+        r = sd_bus_message_rewind(q->call, true);
+        if (r >= 0)
+                r = sd_bus_enqueue_for_read(sd_bus_message_get_bus(q->call), q->call);
+        if (r < 0) {
+                (void) sd_bus_reply_method_errno(q->call, r, NULL);
+                query_free(q);
+                return 0;
+        }
+        (void) sd_event_source_set_enabled(q->authority->sweep, SD_EVENT_ONESHOT);
+        return 0;
+}
+
+/* ---- the caller leaves ---- */
+
+static void query_cancel_question(Query *q) {
+        sd_bus *bus = sd_bus_message_get_bus(q->call);
+        sd_bus_message *m = NULL;
+        char id[48];
+        int r;
+
+        snprintf(id, sizeof id, "nova-compute-%" PRIu64, q->id);
+        r = sd_bus_message_new_method_call(bus, &m, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE, "CancelCheckAuthorization");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", id);
+        if (r >= 0)
+                r = sd_bus_message_set_expect_reply(m, false);
+        if (r >= 0)
+                (void) sd_bus_send(bus, m, NULL);
+        sd_bus_message_unref(m);
+}
+
+static int query_on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        const char *name, *old, *new;
+        Query *q = userdata;
+
+        if (sd_bus_message_read(m, "sss", &name, &old, &new) < 0 || *new)
+                return 0;
+        log_debug("%s left the bus, its call %s is dropped", name, strempty(sd_bus_message_get_member(q->call)));
+        query_cancel_question(q);
+        query_free(q);
+        return 0;
+}
+
+/* Without this the library would take a refused match for a reason to leave the bus. */
+static int query_on_watch_installed(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_) {
+        if (sd_bus_message_is_method_error(m, NULL))
+                log_debug("a caller cannot be watched: %s", strempty(sd_bus_message_get_error(m)->message));
+        return 0;
+}
+
+/* ---- the question ---- */
+
+static int query_ask(Query *q, const char *const *details) {
+        sd_bus *bus = sd_bus_message_get_bus(q->call);
+        const char *sender = sd_bus_message_get_sender(q->call);
+        int interactive = sd_bus_message_get_allow_interactive_authorization(q->call) > 0;
+        sd_bus_message *m = NULL;
+        char text[256], id[48];
+        int r;
+
+        snprintf(text, sizeof text, "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+                 "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%s'", sender);
+        r = sd_bus_add_match_async(bus, &q->watch, text, query_on_owner_changed, query_on_watch_installed, q);
+        if (r < 0)
+                return r;
+
+        snprintf(id, sizeof id, "nova-compute-%" PRIu64, q->id);
+        r = sd_bus_message_new_method_call(bus, &m, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE, "CheckAuthorization");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "(sa{sv})s", "system-bus-name", 1, "name", "s", sender, q->action);
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "{ss}");
+        for (const char *const *d = details; r >= 0 && d && d[0]; d += 2)
+                r = sd_bus_message_append(m, "{ss}", d[0], strempty(d[1]));
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "us", interactive ? POLKIT_ALLOW_INTERACTION : 0u, id);
+        if (r >= 0)
+                r = sd_bus_call_async(bus, &q->question, m, query_on_answer, q, interactive ? ANSWER_INTERACTIVE_USEC : ANSWER_USEC);
+        sd_bus_message_unref(m);
+        return r;
+}
+
+int authority_check(Authority *a, sd_bus_message *m, const char *action, const char *const *details, sd_bus_error *error) {
+        const char *sender = sd_bus_message_get_sender(m);
+        _cleanup_(query_freep) Query *q = NULL;
+        unsigned of_sender = 0;
+        int r;
+
+        for (Query *i = a->queries; i; i = i->next) {
+                if (i->call == m) {
+                        q = i;
+                        break;
+                }
+                of_sender += streq_ptr(sd_bus_message_get_sender(i->call), sender);
+        }
+        if (q && !q->answered) {
+                TAKE_PTR(q);            /* not the answer's doing: the question stands */
+                return 0;
+        }
+        if (q) {
+                if (!streq(q->action, action))
+                        return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED, "Access denied: asked for %s, not for %s",
+                                                 q->action, action);
+                if (q->verdict < 0)
+                        sd_bus_error_move(error, &q->error);
+                return q->verdict;
+        }
+        if (!sender)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED, "Access denied: the call has no sender");
+        if (a->n >= QUERIES_MAX || of_sender >= QUERIES_PER_SENDER_MAX)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "Too many calls wait for authorization");
+
+        q = calloc(1, sizeof *q);
+        if (!q)
+                return -ENOMEM;
+        q->authority = a;
+        q->call = sd_bus_message_ref(m);
+        q->id = ++a->last_id;
+        q->next = a->queries;
+        if (q->next)
+                q->next->previous = q;
+        a->queries = q;
+        a->n++;
+        q->action = strdup(action);
+        if (!q->action)
+                return -ENOMEM;
+
+        r = query_ask(q, details);
+        if (r < 0)
+                return r;
+        TAKE_PTR(q);
+        return 0;
+}
