@@ -1,8 +1,20 @@
 /* The store: where Nova's records live. An interface (design.md section 1): `local` keeps them in SQLite, `conductor`
  * will ask a cell. All functions are thread-safe and may block: never on the main loop.
  *
- * Returns: 0 or more as said, or -errno: -EROFS, -ENOSPC, -EBUSY (locked beyond the busy timeout), -EUCLEAN (corrupt),
- * -EEXIST (a unique key), -EIO, -ENOMEM. @e, where given, carries Nova's exception. store_last_error says more. */
+ * Returns: 0 or more as said, or -errno; outputs are set on success only:
+ *   -EROFS     the file or its directory cannot be written; reading may still work
+ *   -ENOSPC    no room, or a limit on the size of files
+ *   -EBUSY     locked by another process, or by other calls, beyond the busy timeout (5 s, or ?timeout= of sql_connection)
+ *   -EUCLEAN   damaged: the file is kept as <file>.corrupt-<UTC time>[-n] with its log, one line with MESSAGE_DATABASE_CORRUPT
+ *              says so (the one fault the store logs itself, since it acts on it), and the next call begins a new one
+ *   -EALREADY  another process works on this state (holds <file>.lock)
+ *   -ENOTSUP   written by a newer nova-compute; -EINVAL another program's database, not a file, or a row that no table takes
+ *   -EEXIST    a unique key; -EBADMSG a row that somebody edited to what is no value
+ *   -ENOENT, -ENOTDIR, -EACCES, -EIO, -ENOMEM … as of any file
+ * @e, where given, carries Nova's exception. store_last_error says more.
+ *
+ * No failure ends the store: each call opens anew what the one before had to give up, so that it works again as soon as the
+ * cause is gone; also when the file was removed or replaced meanwhile. A caller need not call open again. */
 #pragma once
 
 #include "basic/macros.h"
@@ -42,8 +54,10 @@ typedef struct BandwidthUsage {
 typedef struct StoreOps {
         const char *backend;            /* "local" */
 
-        /* Opens or re-opens what is behind it, migrating the schema. */
+        /* Opens or re-opens what is behind it, migrating the schema. 0; 1: it was damaged, is kept aside and a new one is
+         * begun. Without it the first call opens. */
         int (*open)(Store *s, NovaException *e);
+        /* Gives the file and its lock back; a later call would open it again. */
         void (*close)(Store *s);
         Store *(*free)(Store *s);
 
@@ -51,9 +65,11 @@ typedef struct StoreOps {
         int (*service_get)(Store *s, int64_t id, ServiceRecord *ret);
         int (*service_get_by_args)(Store *s, const char *host, const char *binary, ServiceRecord *ret);
         int (*service_list)(Store *s, const char *host, const char *topic, ServiceRecordList *ret);     /* NULL = any */
-        /* Fills id, uuid, created_at. An equal (host, binary) that is not deleted: -EEXIST. */
+        /* Fills id, uuid (unless given), created_at. An equal (host, binary) that is not deleted: -EEXIST, ServiceBinaryExists. All
+         * else is stored as given: who makes a lost row anew gives it the disabled flag it had. */
         int (*service_create)(Store *s, ServiceRecord *record, NovaException *e);
-        /* report_count + 1, updated_at and last_seen_up = now in one statement; zone too if not NULL. 1, or 0: the row is gone. */
+        /* report_count + 1, updated_at and last_seen_up = now in one statement; zone too if not NULL. 1 with *ret (may be
+         * NULL) the row as it is then, or 0: the row is gone. */
         int (*service_report)(Store *s, int64_t id, const char *availability_zone, ServiceRecord *ret);
         int (*service_set_disabled)(Store *s, int64_t id, bool disabled, const char *reason);           /* 1, or 0: gone */
         int (*service_set_version)(Store *s, int64_t id, int64_t version);
@@ -70,6 +86,8 @@ typedef struct StoreOps {
         /* instances */
         int (*instance_get)(Store *s, const char *uuid, ReadDeleted read_deleted, Instance *ret);
         int (*instance_list_by_host)(Store *s, const char *host, ReadDeleted read_deleted, InstanceList *ret);
+        /* Keeps the id it has, else gives the next; fills created_at unless given. A living one with this uuid or id: -EEXIST,
+         * InstanceExists. */
         int (*instance_create)(Store *s, Instance *instance, NovaException *e);
         /* Writes all fields. @expected_task: a NULL-terminated-by-_TASK_STATE_INVALID list the row's task_state must be in,
          * or NULL. 1; 0: no such row; -ESTALE: another task_state (UnexpectedTaskStateError in @e). */
@@ -78,11 +96,12 @@ typedef struct StoreOps {
         int (*instance_fault_create)(Store *s, const char *uuid, const char *host, int code, const char *message,
                                      const char *details);
 
+        /* The row of (mac, start_period), made if missing. last_refreshed 0 = now. */
         int (*bandwidth_update)(Store *s, const BandwidthUsage *usage);
 
         /* What else of the host must outlive the process: small named texts. Getter: 1 with malloc'ed *ret, or 0. */
         int (*setting_get)(Store *s, const char *name, char **ret);
-        int (*setting_set)(Store *s, const char *name, const char *value);
+        int (*setting_set)(Store *s, const char *name, const char *value);                              /* NULL removes it */
 } StoreOps;
 
 struct Store {

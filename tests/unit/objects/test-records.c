@@ -88,6 +88,61 @@ static void a_copied_compute_node_is_equal_until_something_stored_differs(void *
         compute_node_done(NULL);
 }
 
+static const char *member(const json_t *primitive, const char *key) {
+        return json_string_value(json_object_get(json_object_get(primitive, "nova_object.data"), key));
+}
+
+static void a_stored_compute_node_is_novas_primitive_without_changes(void **state) {
+        ComputeNode n = sample_node();
+        json_t *p, *data, *spec;
+
+        n.pci_device_pools = json_pack("[{s:s,s:i}]", "product_id", "0435", "count", 2);
+        n.created_at = 1795365812000000;
+        p = compute_node_to_primitive(&n);
+        assert_non_null(p);
+        data = json_object_get(p, "nova_object.data");
+
+        assert_string_equal(json_string_value(json_object_get(p, "nova_object.name")), "ComputeNode");
+        assert_string_equal(json_string_value(json_object_get(p, "nova_object.version")), "1.19");
+        assert_null(json_object_get(p, "nova_object.changes"));
+        assert_int_equal(json_integer_value(json_object_get(data, "id")), 1);
+        assert_string_equal(member(p, "hypervisor_hostname"), "node1");
+        assert_string_equal(member(p, "created_at"), "2026-11-22T16:43:32Z");
+        assert_true(json_is_null(json_object_get(data, "updated_at")));
+        assert_true(json_is_null(json_object_get(data, "disk_available_least")));
+        assert_true(json_is_null(json_object_get(data, "service_id")));
+        assert_true(json_is_real(json_object_get(data, "cpu_allocation_ratio")));
+
+        spec = json_array_get(json_object_get(data, "supported_hv_specs"), 0);
+        assert_string_equal(json_string_value(json_object_get(spec, "nova_object.name")), "HVSpec");
+        assert_string_equal(member(spec, "hv_type"), "kvm");
+        spec = json_object_get(json_object_get(json_object_get(data, "pci_device_pools"), "nova_object.data"), "objects");
+        assert_string_equal(member(json_array_get(spec, 0), "product_id"), "0435");
+        json_decref(p);
+        compute_node_done(&n);
+}
+
+static void a_new_compute_node_is_a_primitive_that_lists_all_as_changed(void **state) {
+        ComputeNode n = sample_node();
+        json_t *p, *data;
+
+        n.id = 0;
+        p = compute_node_to_primitive(&n);
+        assert_non_null(p);
+        data = json_object_get(p, "nova_object.data");
+        assert_null(json_object_get(data, "id"));
+        assert_null(json_object_get(data, "uuid"));
+        assert_null(json_object_get(data, "created_at"));
+        assert_int_equal(json_array_size(json_object_get(p, "nova_object.changes")), json_object_size(data));
+        json_decref(p);
+
+        /* What cannot be said in UTF-8 is no primitive. */
+        free(n.hypervisor_type);
+        n.hypervisor_type = strdup("\xff\xfe");
+        assert_null(compute_node_to_primitive(&n));
+        compute_node_done(&n);
+}
+
 static void a_copied_instance_keeps_the_whole_object(void **state) {
         Instance *a = calloc(1, sizeof *a);
         Instance b = {};
@@ -123,6 +178,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_copied_service_record_owns_its_texts),
                 cmocka_unit_test(a_copied_compute_node_is_equal_until_something_stored_differs),
+                cmocka_unit_test(a_stored_compute_node_is_novas_primitive_without_changes),
+                cmocka_unit_test(a_new_compute_node_is_a_primitive_that_lists_all_as_changed),
                 cmocka_unit_test(a_copied_instance_keeps_the_whole_object),
                 cmocka_unit_test(a_list_of_instances_gives_up_all_it_owns),
         };

@@ -1,0 +1,136 @@
+/* Rules over several options. An impossible combination is an error; a pair of times in an order that defeats one of them
+ * gets a warning, and is put right where Nova does so too: peers sharing one nova.conf must all be able to start. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "config/config-internal.h"
+
+/* @shorter must be below @longer (or equal, unless strict), or it never comes to what @longer is for. */
+typedef struct TimePair {
+        const char *shorter, *longer;
+        bool strict;
+        enum { PAIR_WARN, PAIR_LOWER, PAIR_RAISE } remedy;      /* raise: to 2.5 times the shorter, as Nova does */
+        const char *why;
+} TimePair;
+
+static const TimePair pairs[] = {
+        { "report_interval", "service_down_time", true, PAIR_RAISE, "the service would be taken for down between two reports" },
+        { "oslo_messaging_rabbit.heartbeat_timeout_threshold", "rpc_response_timeout", false, PAIR_WARN,
+          "calls would time out before a silent broker is noticed" },
+        { "oslo_messaging_rabbit.kombu_missing_consumer_retry_timeout", "rpc_response_timeout", false, PAIR_LOWER,
+          "replies would be tried for callers that have given up" },
+        { "rpc_response_timeout", "long_rpc_timeout", false, PAIR_WARN, "long calls would time out before short ones" },
+        { "oslo_messaging_rabbit.rabbit_retry_interval", "oslo_messaging_rabbit.rabbit_interval_max", false, PAIR_LOWER,
+          "the first wait for the broker would be longer than the longest" },
+};
+
+static int64_t number_of(const Config *c, const char *name) {
+        return config_integer(c, name);
+}
+
+static int set_number(Config *c, const char *name, int64_t n, ConfigError *e) {
+        char text[32];
+
+        snprintf(text, sizeof text, "%lld", (long long) n);
+        return value_replace(c, config_value(c, name), text, e);
+}
+
+static int check_pair(Config *c, const TimePair *p, ConfigError *e) {
+        int64_t a = number_of(c, p->shorter), b = number_of(c, p->longer);
+        char remedy[96] = "";
+        int r = 0;
+
+        /* 0 and below switch a timeout off, so there is no order. */
+        if (a <= 0 || b <= 0 || a < b || (a == b && !p->strict))
+                return 0;
+
+        if (p->remedy == PAIR_LOWER) {
+                snprintf(remedy, sizeof remedy, "; using %lld for the former", (long long) b);
+                r = set_number(c, p->shorter, b, e);
+        } else if (p->remedy == PAIR_RAISE) {
+                int64_t raised = a > INT64_MAX / 5 * 2 ? INT64_MAX : a / 2 * 5 + a % 2 * 5 / 2;
+
+                snprintf(remedy, sizeof remedy, "; using %lld for the latter", (long long) raised);
+                r = set_number(c, p->longer, raised, e);
+        }
+        if (r < 0)
+                return r;
+        return config_warn(c, "%s = %lld should be %s %s = %lld: %s%s", p->shorter, (long long) a,
+                           p->strict ? "less than" : "at most", p->longer, (long long) b, p->why, remedy);
+}
+
+/* The host is the suffix of a queue and of its binding key, where '*', '#' and blanks mean something else. */
+static int check_host(const Config *c, ConfigError *e) {
+        const char *host = config_string(c, "host");
+        _cleanup_free_ char *origin = config_origin(c, "host");
+        size_t n = strlen(strempty(host));
+
+        if (!origin)
+                return -ENOMEM;
+        if (n == 0 || n > 200)
+                return config_fail(e, "%s: [DEFAULT] host: must have 1 to 200 characters, not %zu", origin, n);
+        for (const char *p = host; *p; p++)
+                if (*p <= ' ' || *p > '~' || strchr("*#/\\\"'", *p))
+                        return config_fail(e, "%s: [DEFAULT] host = '%s': must be of letters, digits and punctuation without "
+                                           "blanks, quotes, slashes, * and #", origin, host);
+        return 0;
+}
+
+static int check_queues(const Config *c, ConfigError *e) {
+        if (config_boolean(c, "oslo_messaging_rabbit.rabbit_ha_queues") && config_boolean(c, "oslo_messaging_rabbit.rabbit_quorum_queue")) {
+                _cleanup_free_ char *a = config_origin(c, "oslo_messaging_rabbit.rabbit_ha_queues");
+                _cleanup_free_ char *b = config_origin(c, "oslo_messaging_rabbit.rabbit_quorum_queue");
+
+                return config_fail(e, "%s: [oslo_messaging_rabbit] rabbit_ha_queues and (%s) rabbit_quorum_queue exclude each other: "
+                                   "set one of them to false", strempty(a), strempty(b));
+        }
+        if (number_of(c, "conn_pool_min_size") > number_of(c, "rpc_conn_pool_size")) {
+                _cleanup_free_ char *origin = config_origin(c, "conn_pool_min_size");
+
+                return config_fail(e, "%s: [DEFAULT] conn_pool_min_size = %lld: must be at most rpc_conn_pool_size = %lld", strempty(origin),
+                                   (long long) number_of(c, "conn_pool_min_size"), (long long) number_of(c, "rpc_conn_pool_size"));
+        }
+        return 0;
+}
+
+static int check_deprecated(Config *c) {
+        const Input *in = &c->input;
+
+        for (size_t i = 0; i < in->n_assignments; i++) {
+                const Assignment *a = in->assignments + i;
+                char origin[512], name[256];
+                bool repeated = false;
+                int r;
+
+                if (!a->known || !a->deprecated)
+                        continue;
+                for (size_t k = 0; k < i && !repeated; k++)
+                        repeated = in->assignments[k].known && streq(in->assignments[k].name, a->name);
+                if (repeated)
+                        continue;
+
+                input_origin(in, a->source, a->line, origin, sizeof origin);
+                option_full_name(option_table_at(a->option), name, sizeof name);
+                r = config_warn(c, "%s: %s is called %s today", origin, a->name, name);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int config_check(Config *c, ConfigError *e) {
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(pairs); i++) {
+                r = check_pair(c, pairs + i, e);
+                if (r < 0)
+                        return r;
+        }
+
+        r = check_host(c, e);
+        if (r >= 0)
+                r = check_queues(c, e);
+        if (r >= 0)
+                r = check_deprecated(c);
+        return r;
+}

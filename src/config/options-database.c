@@ -1,0 +1,37 @@
+/* Options of our own database, and of others' that we leave alone. */
+#include "config/options.h"
+
+const Option options_database[] = {
+#define GROUP NULL
+        STRING("sql_connection", "sqlite:///$state_path/$sqlite_db", "Our database: sqlite:///relative or sqlite:////absolute path. "
+               "[database] connection is not this one: that is the cell's."),
+        STRING("sqlite_db", "nova.sqlite", "Name of the database file in state_path."),
+        BOOLEAN("sqlite_synchronous", "true", "Wait for the disk at each commit; false may lose what was accepted.",
+                NAMES("database.sqlite_synchronous")),
+        INTEGER("sql_max_retries", "10", "Tries to open the database at start before it is told; the service goes on trying. "
+                "-1: without telling.", AT_LEAST(-1)),
+        INTEGER("sql_retry_interval", "10", "Seconds between tries to open the database.", AT_LEAST(1)),
+        INTEGER("sql_idle_timeout", "3600", "Seconds after which an idle connection is closed; a file needs none.", ACCEPTED),
+        INTEGER("sql_connection_debug", "0", "50 writes statements, 100 everything, to the log at DEBUG.", RANGE(0, 100)),
+        BOOLEAN("sql_connection_trace", "false", "Write where a statement comes from.", ACCEPTED),
+        STRING("db_backend", "sqlalchemy", "Library of the Python service.", ACCEPTED),
+        STRING("db_driver", "nova.db", "Module of the Python service.", ACCEPTED),
+#undef GROUP
+
+#define GROUP "database"
+        STRING("connection", NULL, "Database of the cell, which only its conductor opens. Ours is sql_connection.", ACCEPTED),
+        STRING("slave_connection", NULL, "Read-only copy of the cell's database.", ACCEPTED),
+        STRING("backend", "sqlalchemy", "Library of the Python service.", ACCEPTED),
+        INTEGER("max_retries", "10", "Tries to reach the cell's database.", ACCEPTED),
+        INTEGER("retry_interval", "10", "Seconds between them.", ACCEPTED),
+        INTEGER("connection_recycle_time", "3600", "Seconds a connection to it is kept.", ACCEPTED),
+        INTEGER("max_pool_size", "5", "Connections to it.", ACCEPTED),
+        INTEGER("max_overflow", "50", "More connections to it.", ACCEPTED),
+#undef GROUP
+
+#define GROUP "api_database"
+        STRING("connection", NULL, "Database of the API, which compute never opens.", ACCEPTED),
+        STRING("slave_connection", NULL, "Read-only copy of the API's database.", ACCEPTED),
+#undef GROUP
+};
+const size_t n_options_database = ELEMENTSOF(options_database);

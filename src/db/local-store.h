@@ -1,0 +1,62 @@
+/* The store of the role `local`: records in one SQLite file. Private to db, but for tests; the functions of each theme
+ * are in local-<theme>.c. */
+#pragma once
+
+#include "db/database.h"
+#include "db/rows.h"
+#include "db/store.h"
+
+typedef struct LocalStore {
+        Store store;
+        Database database;
+} LocalStore;
+
+typedef struct LocalStoreSettings {
+        const char *path;               /* absolute */
+        bool synchronous;               /* false: SQLite does not wait for the disk, and a loss of power may damage the file */
+        usec_t timeout;                 /* busy timeout */
+} LocalStoreSettings;
+
+/* Not yet open. 0 or -ENOMEM. */
+int local_store_new(Store **ret, const LocalStoreSettings *settings);
+
+static inline Database *local_database(Store *s) {
+        return &CONTAINER_OF(s, LocalStore, store)->database;
+}
+
+/* Reads one row: prepares @tail, gives the parameters (as many as not NULL) as texts, reads. 1, 0 or -errno. */
+int local_read_by_texts(Database *d, const Table *t, const char *tail, const char *first, const char *second, void *ret);
+int local_read_by_id(Database *d, const Table *t, int64_t id, void *ret);
+/* Marks the row as deleted. 1, or 0 if there was none. */
+int local_delete_by_id(Database *d, const char *sql, int64_t id);
+
+/* local-services.c */
+int local_service_get(Store *s, int64_t id, ServiceRecord *ret);
+int local_service_get_by_args(Store *s, const char *host, const char *binary, ServiceRecord *ret);
+int local_service_list(Store *s, const char *host, const char *topic, ServiceRecordList *ret);
+int local_service_create(Store *s, ServiceRecord *record, NovaException *e);
+int local_service_report(Store *s, int64_t id, const char *availability_zone, ServiceRecord *ret);
+int local_service_set_disabled(Store *s, int64_t id, bool disabled, const char *reason);
+int local_service_set_version(Store *s, int64_t id, int64_t version);
+int local_service_destroy(Store *s, int64_t id);
+
+/* local-compute-nodes.c */
+int local_compute_node_get(Store *s, const char *host, const char *node, ComputeNode *ret);
+int local_compute_node_list_by_host(Store *s, const char *host, ComputeNodeList *ret);
+int local_compute_node_create(Store *s, ComputeNode *node);
+int local_compute_node_save(Store *s, ComputeNode *node);
+int local_compute_node_destroy(Store *s, int64_t id);
+
+/* local-instances.c */
+int local_instance_get(Store *s, const char *uuid, ReadDeleted read_deleted, Instance *ret);
+int local_instance_list_by_host(Store *s, const char *host, ReadDeleted read_deleted, InstanceList *ret);
+int local_instance_create(Store *s, Instance *instance, NovaException *e);
+int local_instance_save(Store *s, Instance *instance, const TaskState *expected_task, NovaException *e);
+int local_instance_destroy(Store *s, const char *uuid);
+int local_instance_fault_create(Store *s, const char *uuid, const char *host, int code, const char *message,
+                                const char *details);
+
+/* local-settings.c */
+int local_bandwidth_update(Store *s, const BandwidthUsage *usage);
+int local_setting_get(Store *s, const char *name, char **ret);
+int local_setting_set(Store *s, const char *name, const char *value);
