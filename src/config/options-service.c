@@ -57,9 +57,9 @@ const Option options_service[] = {
         BOOLEAN("fake_call", "false", "Skip calls to the network service; of another binary.", ACCEPTED),
         LIST("memcached_servers", NULL, "Shared cache servers; compute uses none.", ACCEPTED),
         STRING("auth_strategy", "noauth", "How the API authenticates.", ACCEPTED, NAMES("api.auth_strategy")),
-        STRING("connection_type", NULL, "Which hypervisor nova.virt.connection.get_connection connects to: libvirt and fake are built; "
-               "xenapi, vmwareapi, baremetal and hyperv are known by name and refused. Unset: get_connection fails and says what "
-               "to set. Not read when compute_driver names a driver itself."),
+        STRING("connection_type", "libvirt", "Which hypervisor nova.virt.connection.get_connection connects to: libvirt and fake are "
+               "built; xenapi, vmwareapi, baremetal and hyperv are known by name and refused. Not read when compute_driver names a "
+               "driver itself."),
 
         /* hooks around methods */
         BOOLEAN("monkey_patch", "false", "Put the hooks of monkey_patch_modules around methods."),

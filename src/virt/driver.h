@@ -28,7 +28,8 @@ typedef struct DomainInfo {
 
 typedef enum RebootType { REBOOT_SOFT, REBOOT_HARD } RebootType;
 
-/* What the driver tells on its own account. Called on any thread; must not call back into the driver. */
+/* What the driver tells on its own account. Called on any thread; must not call back into the driver, nor wait. After
+ * cleanup_host and free nobody is told any more. What is told may be incomplete: after CONNECTED ask for everything. */
 typedef enum DriverEventType {
         DRIVER_EVENT_CONNECTED,
         DRIVER_EVENT_DISCONNECTED,      /* text: why */
@@ -47,7 +48,10 @@ typedef void (*DriverEventCallback)(const DriverEvent *event, void *userdata);
 typedef struct ComputeDriverOps {
         const char *name;               /* "libvirt.LibvirtDriver" */
 
-        /* The object as constructed is not yet connected; init_host connects. init_host may be called again after it failed. */
+        /* The object as constructed is not yet connected; init_host connects. init_host may be called again after it failed.
+         * Once it has succeeded the driver connects again by itself after a loss: DISCONNECTED, then CONNECTED are told, and
+         * calls in between fail with HypervisorUnavailable. A later init_host only hurries that. After cleanup_host, which
+         * may come at any time and bounds its own wait, there is only free. */
         ComputeDriver *(*free)(ComputeDriver *d);
         int (*init_host)(ComputeDriver *d, const char *host, NovaException *e);
         void (*cleanup_host)(ComputeDriver *d);
@@ -59,7 +63,8 @@ typedef struct ComputeDriverOps {
 
         /* --- the host --- */
         int (*get_available_nodes)(ComputeDriver *d, char ***ret, NovaException *e);            /* NULL-terminated */
-        /* Fills the hypervisor's view: all of 4.4 but ids, host, host_ip, ratios and what the tracker computes. */
+        /* Fills the hypervisor's view: all of 4.4 but ids, host, host_ip, ratios and what the tracker computes. @ret is empty
+         * before. @node NULL is the first one; ComputeHostNotFound for one that is not of this host. */
         int (*get_available_resource)(ComputeDriver *d, const char *node, ComputeNode *ret, NovaException *e);
         int (*get_host_stats)(ComputeDriver *d, bool refresh, json_t **ret, NovaException *e);  /* capabilities (essex 14.2) */
         int (*get_host_ip_addr)(ComputeDriver *d, char **ret, NovaException *e);
@@ -70,7 +75,7 @@ typedef struct ComputeDriverOps {
         int (*get_volume_connector)(ComputeDriver *d, const Instance *i, json_t **ret, NovaException *e);
         int (*compare_cpu)(ComputeDriver *d, const char *cpu_info, NovaException *e);
         int (*get_console_pool_info)(ComputeDriver *d, const char *console_type, json_t **ret, NovaException *e);
-        int (*get_all_bw_usage)(ComputeDriver *d, usec_t start, usec_t stop, json_t **ret, NovaException *e); /* [{mac_address, bw_in, bw_out}] */
+        int (*get_all_bw_usage)(ComputeDriver *d, usec_t start, usec_t stop, json_t **ret, NovaException *e); /* [{uuid, mac_address, bw_in, bw_out}]: counters as they stand; of a span the caller takes the difference */
         int (*manage_image_cache)(ComputeDriver *d, const InstanceList *all, NovaException *e);
         int (*refresh_security_group_rules)(ComputeDriver *d, const char *id, NovaException *e);
         int (*refresh_security_group_members)(ComputeDriver *d, const char *id, NovaException *e);
@@ -198,5 +203,8 @@ typedef struct ComputeDriverModule {
 /* import_object + check_isinstance (essex 6.1, 13.1): @name is what compute_driver says: a module, a class or a factory,
  * in Essex's names (nova.virt.connection.get_connection, which goes by connection_type; nova.virt.libvirt.connection;
  * nova.virt.fake.FakeConnection) or today's (libvirt.LibvirtDriver, fake.FakeDriver). On failure @e has the text of the
- * original: "Unable to load the virtualization driver: …", "Unknown connection type \"x\"", "Expected object of type: …". */
+ * original: "Unable to load the virtualization driver: …", "Unknown connection type \"x\"", "Expected object of type: …",
+ * "Class x could not be found: …". @name may also be the path of a module, or the name of a file <name>.so in
+ * <module_path>/virt; of another dotted name the first part is taken as that file. Blocks on the file system. The module
+ * stays loaded. @config is needed during the call only. */
 int compute_driver_load(const Config *config, const char *name, ComputeDriver **ret, NovaException *e);

@@ -68,7 +68,7 @@ static void every_default_is_valid(void **state _unused_) {
         assert_string_equal(config_string(c, "instances_path"), "/var/lib/nova/instances");
         assert_int_equal(config_integer(c, "report_interval"), 10);
         assert_int_equal(config_integer(c, "rpc_max_message_size"), 16 * 1024 * 1024);
-        assert_null(config_string(c, "connection_type"));
+        assert_string_equal(config_string(c, "connection_type"), "libvirt");
         assert_string_equal(config_string(c, "compute_driver"), "nova.virt.connection.get_connection");
         assert_string_equal(config_list(c, "monkey_patch_modules")[1], "nova.compute.api:nova.notifier.api.notify_decorator");
         assert_null(*config_warnings(c));
