@@ -143,5 +143,17 @@ const Option options_virt[] = {
                 NAMES("remove_unused_resized_minimum_age_seconds", "libvirt.remove_unused_resized_minimum_age_seconds")),
         INTEGER("precache_concurrency", "1", "Hosts that fetch an image at once; the conductor's.", ACCEPTED),
 #undef GROUP
+
+#define GROUP "fake"
+        /* the driver for tests: a small hypervisor in memory (src/virt/fake/fake.h) */
+        INTEGER("vcpus", "1", "Processors that the fake driver's host has.", AT_LEAST(0)),
+        INTEGER("memory_mb", "4096", "Its memory, MiB.", AT_LEAST(0)),
+        INTEGER("local_gb", "1028", "Its disk, GiB.", AT_LEAST(0)),
+        LIST("nodes", NULL, "Its nodes; unset: one, named as the host."),
+        FLOAT("migration_seconds", "0", "How long a live migration takes.", AT_LEAST(0)),
+        MULTI("fault", NULL, "METHOD:hang, METHOD:slow:SECONDS[:COUNT] or METHOD:fail[:EXCEPTION[:COUNT]]: what the fake driver does to "
+              "calls of METHOD, a function of ComputeDriver, * for all, or connection."),
+        STRING("fault_file", NULL, "A file of such lines, read again before each call, so that faults come and go while it runs."),
+#undef GROUP
 };
 const size_t n_options_virt = ELEMENTSOF(options_virt);

@@ -1,0 +1,403 @@
+/* The guests of the fake driver and their life. */
+#include "virt/fake/private.h"
+
+#include <errno.h>
+
+#define BOOT_TEXT "FAKE CONSOLE OUTPUT\nANOTHER\nLAST LINE"
+#define CONSOLE_MAX (1024 * 1024)
+
+Guest *fake_guest_find(FakeDriver *d, const char *uuid) {
+        for (Guest *g = d->guests; g; g = g->next)
+                if (streq(g->uuid, strempty(uuid)))
+                        return g;
+        return NULL;
+}
+
+static int not_found(const Instance *i, NovaException *e) {
+        int r = exception_setf(e, EXC_INSTANCE_NOT_FOUND, "Instance %s could not be found.", strempty(i->uuid));
+
+        exception_kwarg(e, "instance_id", json_string(strempty(i->uuid)));
+        return r;
+}
+
+Guest *fake_guest(FakeCall *c, const Instance *i, NovaException *e) {
+        Guest *g = fake_guest_find(c->d, i->uuid);
+
+        if (!g || g->move == MOVE_INCOMING) {
+                (void) not_found(i, e);
+                return NULL;
+        }
+        return g;
+}
+
+int fake_refuse(FakeCall *c, const Guest *g, NovaException *e) {
+        int r = exception_setf(e, EXC_INSTANCE_INVALID_STATE,
+                               "Instance %s in power_state %s. Cannot %s while the instance is in this state.", g->uuid,
+                               power_state_to_string(g->state), c->method);
+
+        exception_kwarg(e, "instance_uuid", json_string(g->uuid));
+        exception_kwarg(e, "attr", json_string("power_state"));
+        exception_kwarg(e, "state", json_string(power_state_to_string(g->state)));
+        exception_kwarg(e, "method", json_string(c->method));
+        return r;
+}
+
+Guest *fake_guest_free(Guest *g) {
+        if (!g)
+                return NULL;
+        free(g->name);
+        free(g->console);
+        json_decref(g->volumes);
+        json_decref(g->interfaces);
+        json_decref(g->metadata);
+        free(g);
+        return NULL;
+}
+
+Guest *fake_guest_new(FakeDriver *d, const Instance *i) {
+        Guest *g = calloc(1, sizeof *g);
+
+        if (!g)
+                return NULL;
+        memcpy(g->uuid, strempty(i->uuid), MIN(strlen(strempty(i->uuid)), sizeof g->uuid - 1));
+        g->name = strdup(i->name ?: g->uuid);
+        g->state = POWER_SHUTDOWN;
+        g->memory_mb = i->memory_mb;
+        g->vcpus = i->vcpus;
+        g->root_gb = i->volume_backed ? 0 : i->root_gb;
+        g->disk_gb = g->root_gb + i->ephemeral_gb + i->swap_mb / 1024;
+        g->volumes = json_object();
+        g->interfaces = json_object();
+        g->metadata = json_object();
+        if (!g->name || !g->volumes || !g->interfaces || !g->metadata)
+                return fake_guest_free(g);
+
+        g->next = d->guests;
+        d->guests = g;
+        return g;
+}
+
+void fake_guest_remove(FakeDriver *d, Guest *g) {
+        for (Guest **p = &d->guests; *p; p = &(*p)->next)
+                if (*p == g) {
+                        *p = g->next;
+                        break;
+                }
+        fake_guest_free(g);
+}
+
+/* A boot writes its lines; a console that has grown large begins anew, as a log that is rotated. */
+static void console_boot(Guest *g) {
+        size_t n = g->console ? strlen(g->console) : 0;
+        char *text;
+
+        if (n > CONSOLE_MAX)
+                n = 0;
+        text = realloc(g->console, n + sizeof BOOT_TEXT + 1);
+        if (!text)
+                return;
+        if (n > 0)
+                text[n++] = '\n';
+        strcpy(text + n, BOOT_TEXT);
+        g->console = text;
+}
+
+uint64_t fake_guest_cpu_time_ns(const Guest *g) {
+        return (g->cpu_time + (g->started ? now_monotonic() - g->started : 0)) * 1000;
+}
+
+void fake_guest_set_state(FakeCall *c, Guest *g, PowerState state) {
+        bool was_on = g->state == POWER_RUNNING, on = state == POWER_RUNNING;
+
+        if (was_on && !on && g->started) {
+                g->cpu_time += now_monotonic() - g->started;
+                g->started = 0;
+        }
+        if (on && !g->started)
+                g->started = now_monotonic();
+        if (on && (g->state == POWER_SHUTDOWN || g->state == POWER_CRASHED))
+                console_boot(g);
+        if (g->state != state) {
+                c->tell = true;
+                c->state = state;
+                memcpy(c->uuid, g->uuid, sizeof c->uuid);
+        }
+        g->state = state;
+}
+
+/* A row per call that only asks for one state and leads to another. */
+#define IN(state) (1u << (state))
+#define OFF (IN(POWER_SHUTDOWN) | IN(POWER_CRASHED))
+#define ANY (~0u)
+
+static int change(ComputeDriver *driver, const char *method, const Instance *i, unsigned from, PowerState to, NovaException *e) {
+        _fake_call_ FakeCall c = fake_enter(driver, method, e);
+        Guest *g;
+
+        if (c.r < 0)
+                return c.r;
+        g = fake_guest(&c, i, e);
+        if (!g)
+                return -ENOENT;
+        if (!(from & IN(g->state)))
+                return fake_refuse(&c, g, e);
+        fake_guest_set_state(&c, g, to);
+        return 0;
+}
+
+static int fake_pause(ComputeDriver *d, const Instance *i, NovaException *e) {
+        return change(d, "pause", i, IN(POWER_RUNNING), POWER_PAUSED, e);
+}
+
+static int fake_unpause(ComputeDriver *d, const Instance *i, NovaException *e) {
+        return change(d, "unpause", i, IN(POWER_PAUSED), POWER_RUNNING, e);
+}
+
+static int fake_suspend(ComputeDriver *d, const RequestContext *context _unused_, const Instance *i, NovaException *e) {
+        return change(d, "suspend", i, IN(POWER_RUNNING) | IN(POWER_PAUSED), POWER_SUSPENDED, e);
+}
+
+static int fake_resume(ComputeDriver *d, const RequestContext *context _unused_, const Instance *i,
+                       const json_t *network_info _unused_, const json_t *block_device_info _unused_, NovaException *e) {
+        return change(d, "resume", i, IN(POWER_SUSPENDED), POWER_RUNNING, e);
+}
+
+static int fake_power_off(ComputeDriver *d, const Instance *i, unsigned timeout _unused_, unsigned retry_interval _unused_,
+                          NovaException *e) {
+        return change(d, "power_off", i, ANY, POWER_SHUTDOWN, e);
+}
+
+static int fake_power_on(ComputeDriver *d, const RequestContext *context _unused_, const Instance *i,
+                         const json_t *network_info _unused_, const json_t *block_device_info _unused_, NovaException *e) {
+        return change(d, "power_on", i, OFF | IN(POWER_SUSPENDED) | IN(POWER_RUNNING), POWER_RUNNING, e);
+}
+
+static int fake_trigger_crash_dump(ComputeDriver *d, const Instance *i, NovaException *e) {
+        return change(d, "trigger_crash_dump", i, IN(POWER_RUNNING), POWER_CRASHED, e);
+}
+
+static int fake_resume_state_on_host_boot(ComputeDriver *d, const RequestContext *context _unused_, const Instance *i,
+                                          const json_t *network_info _unused_, const json_t *block_device_info _unused_,
+                                          NovaException *e) {
+        return change(d, "resume_state_on_host_boot", i, ANY, POWER_RUNNING, e);
+}
+
+static int fake_spawn(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i,
+                      const json_t *image_meta _unused_, const json_t *injected_files _unused_,
+                      const char *admin_password _unused_, const json_t *network_info, const json_t *block_device_info,
+                      NovaException *e) {
+        _fake_call_ FakeCall c = fake_enter(driver, "spawn", e);
+        Guest *g;
+
+        if (c.r < 0)
+                return c.r;
+        if (!uuid_is_valid(strempty(i->uuid)))
+                return exception_setf(e, EXC_INVALID, "\"%s\" is no uuid of an instance", strempty(i->uuid));
+        if (fake_guest_find(c.d, i->uuid))
+                return exception_setf(e, EXC_INSTANCE_EXISTS, "Instance %s already exists.", i->uuid);
+
+        g = fake_guest_new(c.d, i);
+        if (!g)
+                return fake_no_memory(&c, e);
+        if (fake_guest_set_devices(g, network_info, block_device_info) < 0) {
+                fake_guest_remove(c.d, g);
+                return fake_no_memory(&c, e);
+        }
+        fake_guest_set_state(&c, g, POWER_RUNNING);
+        return 0;
+}
+
+/* destroy, and cleanup after it: what is not there is fine. A guest that goes was first shut down. */
+static int remove_guest(ComputeDriver *driver, const char *method, const Instance *i, NovaException *e) {
+        _fake_call_ FakeCall c = fake_enter(driver, method, e);
+        Guest *g;
+
+        if (c.r < 0)
+                return c.r;
+        g = fake_guest_find(c.d, i->uuid);
+        if (g) {
+                fake_guest_set_state(&c, g, POWER_SHUTDOWN);
+                fake_guest_remove(c.d, g);
+        }
+        return 0;
+}
+
+static int fake_destroy(ComputeDriver *d, const RequestContext *context _unused_, const Instance *i,
+                        const json_t *network_info _unused_, const json_t *block_device_info _unused_,
+                        bool destroy_disks _unused_, NovaException *e) {
+        return remove_guest(d, "destroy", i, e);
+}
+
+static int fake_cleanup(ComputeDriver *d, const RequestContext *context _unused_, const Instance *i,
+                        const json_t *network_info _unused_, const json_t *block_device_info _unused_,
+                        bool destroy_disks _unused_, NovaException *e) {
+        return remove_guest(d, "cleanup", i, e);
+}
+
+static int fake_reboot(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i,
+                       const json_t *network_info, RebootType type, const json_t *block_device_info, NovaException *e) {
+        _fake_call_ FakeCall c = fake_enter(driver, "reboot", e);
+        Guest *g;
+
+        if (c.r < 0)
+                return c.r;
+        g = fake_guest(&c, i, e);
+        if (!g)
+                return -ENOENT;
+        /* A guest that does not run cannot hear a soft reboot; a hard one always works, and takes the devices anew. */
+        if (type == REBOOT_SOFT && g->state != POWER_RUNNING)
+                return fake_refuse(&c, g, e);
+        if (type == REBOOT_HARD && fake_guest_set_devices(g, network_info, block_device_info) < 0)
+                return fake_no_memory(&c, e);
+        if (g->state == POWER_RUNNING)
+                console_boot(g);
+        fake_guest_set_state(&c, g, POWER_RUNNING);
+        return 0;
+}
+
+static int fake_rescue(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i,
+                       const json_t *network_info _unused_, const json_t *image_meta _unused_,
+                       const char *rescue_password _unused_, NovaException *e) {
+        _fake_call_ FakeCall c = fake_enter(driver, "rescue", e);
+        Guest *g;
+
+        if (c.r < 0)
+                return c.r;
+        g = fake_guest(&c, i, e);
+        if (!g)
+                return -ENOENT;
+        if (g->rescued)
+                return fake_refuse(&c, g, e);
+        g->rescued = true;
+        fake_guest_set_state(&c, g, POWER_RUNNING);
+        return 0;
+}
+
+static int fake_unrescue(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i, NovaException *e) {
+        _fake_call_ FakeCall c = fake_enter(driver, "unrescue", e);
+        Guest *g;
+
+        if (c.r < 0)
+                return c.r;
+        g = fake_guest(&c, i, e);
+        if (!g)
+                return -ENOENT;
+        if (!g->rescued)
+                return fake_refuse(&c, g, e);
+        g->rescued = false;
+        fake_guest_set_state(&c, g, POWER_RUNNING);
+        return 0;
+}
+
+static int fake_snapshot(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i, const char *image_id,
+                         void (*on_progress)(int percent, void *userdata), void *userdata, NovaException *e) {
+        _fake_call_ FakeCall c = fake_enter(driver, "snapshot", e);
+
+        if (c.r < 0)
+                return c.r;
+        if (!fake_guest(&c, i, e))
+                return -ENOENT;
+        if (isempty(image_id))
+                return exception_setf(e, EXC_INVALID, "A snapshot of %s wants the id of an image", i->uuid);
+        for (int percent = 0; on_progress && percent <= 100; percent += 25)
+                on_progress(percent, userdata);
+        return 0;
+}
+
+/* Calls to the agent inside a guest: it must run and listen. */
+static int ask_agent(ComputeDriver *driver, const char *method, const Instance *i, NovaException *e) {
+        _fake_call_ FakeCall c = fake_enter(driver, method, e);
+        Guest *g;
+
+        if (c.r < 0)
+                return c.r;
+        g = fake_guest(&c, i, e);
+        if (!g)
+                return -ENOENT;
+        if (g->state != POWER_RUNNING)
+                return fake_refuse(&c, g, e);
+        if (streq(method, "quiesce"))
+                g->quiesced = true;
+        else if (streq(method, "unquiesce")) {
+                if (!g->quiesced)
+                        return fake_refuse(&c, g, e);
+                g->quiesced = false;
+        }
+        return 0;
+}
+
+static int fake_quiesce(ComputeDriver *d, const RequestContext *context _unused_, const Instance *i,
+                        const json_t *image_meta _unused_, NovaException *e) {
+        return ask_agent(d, "quiesce", i, e);
+}
+
+static int fake_unquiesce(ComputeDriver *d, const RequestContext *context _unused_, const Instance *i,
+                          const json_t *image_meta _unused_, NovaException *e) {
+        return ask_agent(d, "unquiesce", i, e);
+}
+
+static int fake_set_admin_password(ComputeDriver *d, const Instance *i, const char *password _unused_, NovaException *e) {
+        return ask_agent(d, "set_admin_password", i, e);
+}
+
+static int fake_inject_file(ComputeDriver *d, const Instance *i, const char *path_b64 _unused_,
+                            const char *contents_b64 _unused_, NovaException *e) {
+        return ask_agent(d, "inject_file", i, e);
+}
+
+static int fake_agent_update(ComputeDriver *d, const Instance *i, const char *url _unused_, const char *md5hash _unused_,
+                             NovaException *e) {
+        return ask_agent(d, "agent_update", i, e);
+}
+
+/* @diff: {name: ["+", value] or ["-"]}. */
+static int fake_change_instance_metadata(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i,
+                                         const json_t *diff, NovaException *e) {
+        _fake_call_ FakeCall c = fake_enter(driver, "change_instance_metadata", e);
+        const char *name;
+        json_t *entry;
+        Guest *g;
+
+        if (c.r < 0)
+                return c.r;
+        g = fake_guest(&c, i, e);
+        if (!g)
+                return -ENOENT;
+        json_object_foreach((json_t *) diff, name, entry) {
+                const char *sign = json_string_value(json_array_get(entry, 0));
+                json_t *value = json_array_get(entry, 1);
+
+                if (sign && streq(sign, "-"))
+                        (void) json_object_del(g->metadata, name);
+                else if (sign && streq(sign, "+") && json_is_string(value)) {
+                        if (json_object_set(g->metadata, name, value) < 0)
+                                return fake_no_memory(&c, e);
+                } else
+                        return exception_setf(e, EXC_INVALID, "Metadata \"%s\": a change is [\"+\", text] or [\"-\"]", name);
+        }
+        return 0;
+}
+
+void fake_guest_ops(ComputeDriverOps *ops) {
+        ops->spawn = fake_spawn;
+        ops->destroy = fake_destroy;
+        ops->cleanup = fake_cleanup;
+        ops->reboot = fake_reboot;
+        ops->pause = fake_pause;
+        ops->unpause = fake_unpause;
+        ops->suspend = fake_suspend;
+        ops->resume = fake_resume;
+        ops->power_off = fake_power_off;
+        ops->power_on = fake_power_on;
+        ops->rescue = fake_rescue;
+        ops->unrescue = fake_unrescue;
+        ops->resume_state_on_host_boot = fake_resume_state_on_host_boot;
+        ops->snapshot = fake_snapshot;
+        ops->quiesce = fake_quiesce;
+        ops->unquiesce = fake_unquiesce;
+        ops->trigger_crash_dump = fake_trigger_crash_dump;
+        ops->set_admin_password = fake_set_admin_password;
+        ops->inject_file = fake_inject_file;
+        ops->agent_update = fake_agent_update;
+        ops->change_instance_metadata = fake_change_instance_metadata;
+}
