@@ -1,0 +1,397 @@
+/* The connection to libvirt: which URI, opening it, noticing that it is gone, and getting it back.
+ *
+ * init_host opens it on its caller's worker; as long as that fails the caller tries again. From the first success on the
+ * driver looks after it: keepalive and close callback tell of a loss (a call that fails on a dead socket does too), calls
+ * get HypervisorUnavailable at once instead of waiting, and a thread of the driver's own, the connector, drops the
+ * old connection and opens a new one with growing, jittered delays. A call that was inside libvirt keeps the old
+ * connection until it returns. Closing asks the other side too, so only the connector closes. */
+#include "virt/libvirt/private.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#define RETRY_FIRST (1 * USEC_PER_SEC)
+#define RETRY_CAP (60 * USEC_PER_SEC)
+#define PROVEN_GOOD (30 * USEC_PER_SEC)         /* a connection that held so long begins the delays anew */
+#define CLOSE_TIMEOUT (1 * USEC_PER_SEC)
+
+#define MIN_LIBVIRT 6000000ul                   /* what Nova of this era wants */
+#define MIN_QEMU 4002000ul
+
+char *libvirt_uri_of(const Config *config) {
+        static const struct {
+                const char *type, *uri;
+        } uris[] = {
+                { "lxc", "lxc:///" },
+                { "xen", "xen:///" },
+                { "uml", "uml:///system" },
+                { "parallels", "parallels:///system" },
+                { "test", "test:///default" },
+        };
+        const char *uri = config_string(config, "libvirt.connection_uri"), *type = config_string(config, "libvirt.virt_type");
+
+        if (!isempty(uri))
+                return strdup(uri);
+        for (size_t i = 0; i < ELEMENTSOF(uris); i++)
+                if (streq(uris[i].type, strempty(type)))
+                        return strdup(uris[i].uri);
+        return strdup("qemu:///system");
+}
+
+bool libvirt_uri_is_local(const char *uri) {
+        const char *authority = strstr(uri, "://");
+
+        if (!authority || startswith(uri, "test:") || startswith(uri, "test+"))
+                return false;
+        authority += 3;
+        return *authority == '/' || *authority == '\0' || startswith(authority, "localhost/");
+}
+
+/* Whoever ends the driver waits for tellers, so that nobody is told any more afterwards. */
+static void tell(LibvirtDriver *d, const DriverEvent *event) {
+        DriverEventCallback callback;
+        void *data;
+
+        pthread_mutex_lock(&d->lock);
+        callback = d->stopping ? NULL : d->callback;
+        data = d->callback_data;
+        d->telling++;
+        pthread_mutex_unlock(&d->lock);
+
+        if (callback)
+                callback(event, data);
+
+        pthread_mutex_lock(&d->lock);
+        d->telling--;
+        pthread_cond_broadcast(&d->changed);
+        pthread_mutex_unlock(&d->lock);
+}
+
+void libvirt_lost(LibvirtDriver *d, virConnectPtr connection, const char *why) {
+        bool ours;
+
+        pthread_mutex_lock(&d->lock);
+        ours = d->connection == connection && !d->lost && !d->stopping;
+        if (ours) {
+                d->lost = true;
+                pthread_cond_broadcast(&d->changed);
+        }
+        pthread_mutex_unlock(&d->lock);
+
+        if (ours)
+                tell(d, &(DriverEvent){ .type = DRIVER_EVENT_DISCONNECTED, .text = why });
+}
+
+static void on_close(virConnectPtr connection, int reason, void *userdata) {
+        static const char *const why[] = {
+                [VIR_CONNECT_CLOSE_REASON_ERROR] = "an error of the connection",
+                [VIR_CONNECT_CLOSE_REASON_EOF] = "libvirt's daemon ended or closed the connection",
+                [VIR_CONNECT_CLOSE_REASON_KEEPALIVE] = "libvirt's daemon does not answer",
+        };
+
+        if (reason >= 0 && (size_t) reason < ELEMENTSOF(why) && why[reason])
+                libvirt_lost(userdata, connection, why[reason]);
+}
+
+/* On libvirt's thread: no libvirt call that could wait, only the copy of what happened. */
+static int on_lifecycle(virConnectPtr connection _unused_, virDomainPtr domain, int event, int detail, void *userdata) {
+        char uuid[VIR_UUID_STRING_BUFLEN];
+        PowerState state;
+
+        if (libvirt_event_state(event, detail, &state) && virDomainGetUUIDString(domain, uuid) >= 0)
+                tell(userdata, &(DriverEvent){ .type = DRIVER_EVENT_LIFECYCLE, .uuid = uuid, .state = state });
+        return 0;
+}
+
+static void on_callback_freed(void *userdata) {
+        libvirt_driver_unref(userdata);
+}
+
+/* Nobody is there to be asked for a name or password: what needs one must have it in libvirt's auth.conf. */
+static int refuse_credentials(virConnectCredentialPtr credentials _unused_, unsigned n _unused_, void *data _unused_) {
+        return -1;
+}
+
+static virConnectAuth no_credentials(void) {
+        static int types[] = { VIR_CRED_AUTHNAME, VIR_CRED_NOECHOPROMPT };
+
+        return (virConnectAuth){ .credtype = types, .ncredtype = ELEMENTSOF(types), .cb = refuse_credentials };
+}
+
+static int check_versions(const LibvirtUse *u, NovaException *e) {
+        unsigned long version = 0;
+        const char *type;
+
+        if (virConnectGetLibVersion(u->connection, &version) < 0)
+                return libvirt_failed(u, "The version of libvirt", NULL, e);
+        if (version < MIN_LIBVIRT)
+                return exception_setf(e, EXC_NOVA, "Nova requires libvirt version 6.0.0 or greater, and %s has %lu.%lu.%lu", u->d->uri,
+                                      version / 1000000, version / 1000 % 1000, version % 1000);
+
+        type = virConnectGetType(u->connection);
+        if (!type || !streq(type, "QEMU") || virConnectGetVersion(u->connection, &version) < 0)
+                return 0;
+        if (version > 0 && version < MIN_QEMU)
+                return exception_setf(e, EXC_NOVA, "Nova requires QEMU version 4.2.0 or greater, and %s has %lu.%lu.%lu", u->d->uri,
+                                      version / 1000000, version / 1000 % 1000, version % 1000);
+        return 0;
+}
+
+/* What some hypervisors cannot do, and we can do without. */
+static bool unsupported(void) {
+        ExceptionClass class;
+
+        return libvirt_error_errno(virGetLastErrorCode(), &class) == -EOPNOTSUPP;
+}
+
+static int watch(const LibvirtUse *u, int *ret_event_id, NovaException *e) {
+        if (u->d->keepalive_interval > 0 && virConnectSetKeepAlive(u->connection, u->d->keepalive_interval, u->d->keepalive_count) < 0 &&
+            !unsupported())
+                return libvirt_failed(u, "Keepalive", NULL, e);
+
+        if (virConnectRegisterCloseCallback(u->connection, on_close, libvirt_driver_ref(u->d), on_callback_freed) < 0) {
+                libvirt_driver_unref(u->d);
+                if (!unsupported())
+                        return libvirt_failed(u, "The close callback", NULL, e);
+        }
+
+        *ret_event_id = virConnectDomainEventRegisterAny(u->connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                                         VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), libvirt_driver_ref(u->d),
+                                                         on_callback_freed);
+        if (*ret_event_id < 0) {
+                libvirt_driver_unref(u->d);
+                if (!unsupported())
+                        return libvirt_failed(u, "Lifecycle events", NULL, e);
+        }
+        return 0;
+}
+
+static void drop(virConnectPtr connection, int event_id) {
+        if (event_id >= 0)
+                (void) virConnectDomainEventDeregisterAny(connection, event_id);
+        (void) virConnectUnregisterCloseCallback(connection, on_close);
+        (void) virConnectClose(connection);
+}
+
+/* Opens and publishes, under open_lock. */
+static int open_connection(LibvirtDriver *d, NovaException *e) {
+        virConnectAuth auth = no_credentials();
+        LibvirtUse u = { .d = d };
+        int r, event_id = -1;
+
+        u.connection = virConnectOpenAuth(d->uri, &auth, 0);
+        if (!u.connection) {
+                /* Whatever libvirt calls it: there is no hypervisor to talk to. */
+                r = exception_setf(e, EXC_HYPERVISOR_UNAVAILABLE, "Connection to the hypervisor is broken on host: %s (%s: %s)",
+                                   d->host, d->uri, virGetLastErrorMessage());
+                exception_kwarg(e, "host", json_string(d->host));
+                return r;
+        }
+        r = check_versions(&u, e);
+        if (r >= 0)
+                r = watch(&u, &event_id, e);
+        if (r < 0) {
+                drop(u.connection, event_id);
+                return r;
+        }
+
+        pthread_mutex_lock(&d->lock);
+        d->connection = u.connection;
+        d->event_id = event_id;
+        d->connected_at = now_monotonic();
+        pthread_mutex_unlock(&d->lock);
+        tell(d, &(DriverEvent){ .type = DRIVER_EVENT_CONNECTED });
+
+        /* It may have died while its callback did not know it as ours. */
+        if (virConnectIsAlive(u.connection) == 0)
+                libvirt_lost(d, u.connection, "an error of the connection");
+        return 0;
+}
+
+bool libvirt_is_connected(LibvirtDriver *d) {
+        bool connected;
+
+        pthread_mutex_lock(&d->lock);
+        connected = d->connection && !d->lost;
+        pthread_mutex_unlock(&d->lock);
+        return connected;
+}
+
+/* Under open_lock. */
+static int ensure(LibvirtDriver *d, NovaException *e) {
+        virConnectPtr old;
+        int event_id;
+
+        if (libvirt_is_connected(d))
+                return 0;
+
+        pthread_mutex_lock(&d->lock);
+        old = TAKE_PTR(d->connection);
+        event_id = d->event_id;
+        d->lost = false;
+        pthread_mutex_unlock(&d->lock);
+
+        if (old)
+                drop(old, event_id);
+        return open_connection(d, e);
+}
+
+/* Under the lock: waits until told or @deadline. */
+static void wait_until(LibvirtDriver *d, usec_t deadline) {
+        const struct timespec t = { .tv_sec = (time_t) (deadline / USEC_PER_SEC),
+                                    .tv_nsec = (long) (deadline % USEC_PER_SEC) * 1000 };
+
+        (void) pthread_cond_clockwait(&d->changed, &d->lock, CLOCK_MONOTONIC, &t);
+}
+
+static void *connector_run(void *data) {
+        LibvirtDriver *d = data;
+        unsigned attempt = 0;
+        virConnectPtr old;
+        int event_id;
+
+        (void) pthread_setname_np(pthread_self(), "libvirt-connect");
+        pthread_mutex_lock(&d->lock);
+        while (!d->stopping) {
+                usec_t retry;
+
+                if (d->connection && !d->lost) {
+                        pthread_cond_wait(&d->changed, &d->lock);
+                        continue;
+                }
+                if (now_monotonic() - d->connected_at > PROVEN_GOOD && d->connection)
+                        attempt = 0;
+                retry = now_monotonic() + backoff_delay(attempt++, RETRY_FIRST, RETRY_CAP);
+                while (!d->stopping && now_monotonic() < retry && !(d->connection && !d->lost))
+                        wait_until(d, retry);
+                if (d->stopping)
+                        break;
+
+                pthread_mutex_unlock(&d->lock);
+                pthread_mutex_lock(&d->open_lock);
+                (void) ensure(d, NULL);
+                pthread_mutex_unlock(&d->open_lock);
+                pthread_mutex_lock(&d->lock);
+        }
+
+        old = TAKE_PTR(d->connection);
+        event_id = d->event_id;
+        pthread_mutex_unlock(&d->lock);
+
+        if (old)
+                drop(old, event_id);
+        event_loop_unref();
+
+        pthread_mutex_lock(&d->lock);
+        d->ended = true;
+        pthread_cond_broadcast(&d->changed);
+        pthread_mutex_unlock(&d->lock);
+        libvirt_driver_unref(d);
+        return NULL;
+}
+
+static int start_connector(LibvirtDriver *d, NovaException *e) {
+        sigset_t all, former;
+        pthread_t thread;
+        int r;
+
+        (void) libvirt_driver_ref(d);
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &former);
+        r = -pthread_create(&thread, NULL, connector_run, d);
+        pthread_sigmask(SIG_SETMASK, &former, NULL);
+        if (r < 0) {
+                libvirt_driver_unref(d);
+                return exception_set_errno(e, r, "A thread for the connection to libvirt");
+        }
+
+        (void) pthread_detach(thread);  /* libvirt_disconnect waits for its end, but not for ever */
+        pthread_mutex_lock(&d->lock);
+        d->has_connector = true;
+        pthread_mutex_unlock(&d->lock);
+        return 0;
+}
+
+/* Under open_lock. The connector holds the event loop from here on, and gives it back when it ends. */
+static int connect_first(LibvirtDriver *d, NovaException *e) {
+        int r;
+
+        r = event_loop_ref(e);
+        if (r < 0)
+                return r;
+        r = ensure(d, e);
+        if (r >= 0)
+                r = start_connector(d, e);
+        if (r < 0) {
+                virConnectPtr connection;
+
+                pthread_mutex_lock(&d->lock);
+                connection = TAKE_PTR(d->connection);
+                pthread_mutex_unlock(&d->lock);
+                if (connection)
+                        drop(connection, d->event_id);
+                event_loop_unref();
+        }
+        return r;
+}
+
+int libvirt_connect(LibvirtDriver *d, NovaException *e) {
+        bool stopping, has_connector;
+        int r;
+
+        /* The opening may outlive the owner's patience, and the owner. */
+        (void) libvirt_driver_ref(d);
+        pthread_mutex_lock(&d->open_lock);
+        pthread_mutex_lock(&d->lock);
+        stopping = d->stopping;
+        has_connector = d->has_connector;
+        pthread_mutex_unlock(&d->lock);
+
+        if (stopping)
+                r = exception_set_errno(e, -ESHUTDOWN, "The libvirt driver was ended");
+        else if (has_connector)
+                r = ensure(d, e);
+        else
+                r = connect_first(d, e);
+        pthread_mutex_unlock(&d->open_lock);
+        libvirt_driver_unref(d);
+        return r;
+}
+
+void libvirt_disconnect(LibvirtDriver *d) {
+        usec_t deadline = now_monotonic() + CLOSE_TIMEOUT;
+
+        /* A connector that libvirt holds is left to itself: it has references to all that it touches. */
+        pthread_mutex_lock(&d->lock);
+        d->stopping = true;
+        pthread_cond_broadcast(&d->changed);
+        while (d->has_connector && !d->ended && now_monotonic() < deadline)
+                wait_until(d, deadline);
+        while (d->telling > 0)
+                pthread_cond_wait(&d->changed, &d->lock);
+        pthread_mutex_unlock(&d->lock);
+}
+
+LibvirtUse libvirt_use(ComputeDriver *driver, NovaException *e) {
+        LibvirtDriver *d = libvirt_driver_ref(CONTAINER_OF(driver, LibvirtDriver, base));
+        LibvirtUse u = { .d = d };
+
+        pthread_mutex_lock(&d->lock);
+        if (d->connection && !d->lost && !d->stopping && virConnectRef(d->connection) >= 0)
+                u.connection = d->connection;
+        pthread_mutex_unlock(&d->lock);
+
+        if (!u.connection) {
+                u.r = exception_setf(e, EXC_HYPERVISOR_UNAVAILABLE,
+                                     "Connection to the hypervisor is broken on host: %s (%s: not connected)", d->host, d->uri);
+                exception_kwarg(e, "host", json_string(d->host));
+        }
+        return u;
+}
+
+void libvirt_use_done(LibvirtUse *u) {
+        if (u->connection)
+                (void) virConnectClose(u->connection);
+        libvirt_driver_unref(u->d);
+}

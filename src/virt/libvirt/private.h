@@ -1,0 +1,97 @@
+/* The inside of the libvirt driver, shared by its files. Every virConnectPtr is used through LibvirtUse, which keeps the
+ * connection and the driver alive for as long as a call needs them, however long libvirt keeps it. */
+#pragma once
+
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "virt/cpu-set.h"
+#include "virt/driver.h"
+
+typedef struct LibvirtDriver {
+        ComputeDriver base;
+        atomic_uint refs;               /* the owner, each call under way, each callback known to libvirt, the connector */
+
+        /* as constructed */
+        char *uri;
+        char *host;
+        char *ip, *storage_ip;
+        char *instances_path;
+        CpuSet shared, dedicated;
+        bool has_shared, has_dedicated;
+        int keepalive_interval;         /* seconds; 0 = off */
+        unsigned keepalive_count;
+
+        pthread_mutex_t open_lock;      /* only one opens; taken before lock, held while libvirt connects */
+        pthread_mutex_t lock;           /* of what follows */
+        pthread_cond_t changed;
+        virConnectPtr connection;       /* NULL = none */
+        int event_id;                   /* of the lifecycle events of that connection */
+        bool lost;                      /* there is a connection, and it is of no use any more */
+        bool stopping;
+        bool has_connector;             /* from the first success on */
+        bool ended;                     /* the connector is done */
+        unsigned telling;               /* callbacks under way */
+        usec_t connected_at;
+        char *hostname;                 /* as libvirt said first: the node's name must not change */
+        DriverEventCallback callback;
+        void *callback_data;
+} LibvirtDriver;
+
+LibvirtDriver *libvirt_driver_ref(LibvirtDriver *d);
+void libvirt_driver_unref(LibvirtDriver *d);
+
+/* event-loop.c: libvirt's own event loop in its thread, one for the process since libvirt has one. Counted: the first
+ * starts it and waits until it has proven to turn, the last ends it. 0 or -errno with @e. */
+int event_loop_ref(NovaException *e);
+void event_loop_unref(void);
+
+/* connection.c */
+char *libvirt_uri_of(const Config *config);             /* malloc'ed */
+bool libvirt_uri_is_local(const char *uri);             /* the hypervisor is this machine, and not libvirt's test double */
+int libvirt_connect(LibvirtDriver *d, NovaException *e); /* what init_host does: connects, or finds it connected */
+void libvirt_disconnect(LibvirtDriver *d);              /* for good; returns within about a second whatever libvirt does */
+bool libvirt_is_connected(LibvirtDriver *d);
+/* @connection does not work any more: has it replaced, and told once. */
+void libvirt_lost(LibvirtDriver *d, virConnectPtr connection, const char *why);
+
+typedef struct LibvirtUse {
+        LibvirtDriver *d;
+        virConnectPtr connection;
+        int r;                          /* 0, or HypervisorUnavailable's errno, with @e set */
+} LibvirtUse;
+LibvirtUse libvirt_use(ComputeDriver *driver, NovaException *e);
+void libvirt_use_done(LibvirtUse *u);
+#define _libvirt_use_ _cleanup_(libvirt_use_done)
+
+/* error.c: fills @e of libvirt's last error of this thread, in the sentence "<what>: <libvirt's text>", or as the class of
+ * Nova that says the same. @i: whose domain it is about, or NULL. Has a dead connection replaced. Returns the errno. */
+int libvirt_failed(const LibvirtUse *u, const char *what, const Instance *i, NovaException *e);
+/* The errno of an error code of libvirt, and the class of exception. For the table in its test. */
+int libvirt_error_errno(int code, ExceptionClass *ret_class);
+/* Whether an error says that the connection is gone (essex F48). */
+bool libvirt_error_is_connection(int code, int domain);
+
+/* guest.c */
+PowerState libvirt_power_state(int domain_state);
+/* The state that a lifecycle event tells of; false if it tells none. */
+bool libvirt_event_state(int event, int detail, PowerState *ret);
+virDomainPtr libvirt_domain(const LibvirtUse *u, const Instance *i, NovaException *e);
+static inline void domain_freep(virDomainPtr *d) {
+        if (*d)
+                (void) virDomainFree(*d);
+}
+
+typedef struct DomainList {
+        virDomainPtr *items;
+        size_t n;
+} DomainList;
+/* @flags: VIR_CONNECT_LIST_DOMAINS_…; 0 = all. Without Xen's own domain. 0 or -errno with @e. */
+int libvirt_domains(const LibvirtUse *u, unsigned flags, DomainList *ret, NovaException *e);
+void domain_list_done(DomainList *l);
+
+/* The entries, by file. */
+void libvirt_host_ops(ComputeDriverOps *ops);
+void libvirt_guest_ops(ComputeDriverOps *ops);
