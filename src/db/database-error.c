@@ -64,8 +64,26 @@ static int error_of_result(int rc, int error) {
         }
 }
 
-int database_failed(Database *d, int rc) {
+/* SQLite notes errno in some of its ways to fail and not in others (a commit); in those the call that failed is mostly the
+ * last that set it. Only what the disk says is taken from there: a file that was looked for in vain says nothing. */
+static int system_error(const Database *d, int last) {
         int error = d->handle ? sqlite3_system_errno(d->handle) : 0;
+
+        if (error != 0)
+                return error;
+        switch (last) {
+        case EROFS:
+        case ENOSPC:
+        case EDQUOT:
+        case EFBIG:
+                return last;
+        default:
+                return 0;
+        }
+}
+
+int database_failed(Database *d, int rc) {
+        int error = system_error(d, errno);
         const char *text = d->handle ? sqlite3_errmsg(d->handle) : sqlite3_errstr(rc);
         int r = error_of_result(rc, error);
 

@@ -49,12 +49,20 @@ static FileId file_id(const char *path) {
         return (FileId) { .dev = st.st_dev, .ino = st.st_ino };
 }
 
+static bool companion(const Database *d, const char *ending, char path[static PATH_MAX]) {
+        return (size_t) snprintf(path, PATH_MAX, "%s%s", d->path, ending) < PATH_MAX;
+}
+
 static FileId wal_id(const Database *d) {
         char path[PATH_MAX];
 
-        if ((size_t) snprintf(path, sizeof path, "%s-wal", d->path) >= sizeof path)
-                return (FileId) {};
-        return file_id(path);
+        return companion(d, "-wal", path) ? file_id(path) : (FileId) {};
+}
+
+/* Closing writes the log into the file and removes it, unless told to leave all as it is. */
+static void leave_files_alone(Database *d) {
+        if (d->handle)
+                (void) sqlite3_db_config(d->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
 static void close_handle(Database *d) {
@@ -158,6 +166,19 @@ static int create_file(const Database *d) {
         return 0;
 }
 
+/* While the file was read-only SQLite may have made its log with the same mode; it would stay so. */
+static void restore_modes(const Database *d) {
+        static const char *const endings[] = { "-wal", "-shm" };
+        char path[PATH_MAX];
+        struct stat st;
+
+        if (stat(d->path, &st) < 0)
+                return;
+        for (size_t i = 0; i < ELEMENTSOF(endings); i++)
+                if (companion(d, endings[i], path) && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0 && errno == EACCES)
+                        (void) chmod(path, st.st_mode & 0777);
+}
+
 static int set_up(Database *d, bool may_write) {
         int r;
 
@@ -172,7 +193,8 @@ static int set_up(Database *d, bool may_write) {
         if (r >= 0)
                 r = database_migrate(d, schema_migrations, schema_n_migrations, may_write);
         if (r >= 0 && may_write)
-                r = database_exec(d, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=4194304");
+                /* Reading something makes the log, of which open_handle remembers which it is. */
+                r = database_exec(d, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=4194304; SELECT count(*) FROM sqlite_schema");
         return r;
 }
 
@@ -191,6 +213,7 @@ static int open_handle(Database *d) {
                         r = create_file(d);
                 if (r < 0)
                         return r;
+                restore_modes(d);
         } else
                 (void) snprintf(why, sizeof why, "%s", store_last_error());
 
@@ -215,9 +238,7 @@ static void keep_damaged(Database *d) {
         _cleanup_free_ char *name = NULL, *path_field = NULL, *name_field = NULL;
         int r;
 
-        /* As it is: closing would write the log into the damaged file and remove it. */
-        if (d->handle)
-                (void) sqlite3_db_config(d->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        leave_files_alone(d);
         close_handle(d);
         if (d->lock_fd < 0)
                 return;         /* open for reading only: not ours to move */
@@ -245,6 +266,7 @@ static void leave_replaced(Database *d) {
         FileId ours = d->wal, there;
         int r = 0;
 
+        leave_files_alone(d);           /* a log of that name may be the new file's by now */
         close_handle(d);
         there = wal_id(d);
         if (ours.ino != 0 && ours.ino == there.ino && ours.dev == there.dev)

@@ -69,7 +69,7 @@ int database_leave(Database *d, int r);         /* returns r */
 
 /* Between enter and leave. Failures are kept for store_last_error. */
 
-/* Turns the result of an SQLite call into -errno, with the sentence. */
+/* Turns the result of an SQLite call that just failed into -errno, with the sentence; looks at errno. */
 int database_failed(Database *d, int rc);
 
 /* Runs SQL that returns nothing of interest. */

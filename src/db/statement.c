@@ -5,8 +5,10 @@
 #include "db/store-error.h"
 
 int database_exec(Database *d, const char *sql) {
-        int rc = sqlite3_exec(d->handle, sql, NULL, NULL, NULL);
+        int rc;
 
+        errno = 0;
+        rc = sqlite3_exec(d->handle, sql, NULL, NULL, NULL);
         return rc == SQLITE_OK ? 0 : database_failed(d, rc);
 }
 
@@ -56,8 +58,10 @@ void database_statements_drop(Database *d) {
 }
 
 int database_step(Database *d, sqlite3_stmt *q) {
-        int rc = sqlite3_step(q);
+        int rc;
 
+        errno = 0;
+        rc = sqlite3_step(q);
         if (rc == SQLITE_ROW)
                 return 1;
         return rc == SQLITE_DONE ? 0 : database_failed(d, rc);

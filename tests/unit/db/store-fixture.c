@@ -120,20 +120,32 @@ char *fixture_query(const Fixture *f, const char *sql) {
         return text;
 }
 
-unsigned fixture_files(const Fixture *f, const char *part, char *ret_name) {
+static unsigned count_files(const Fixture *f, const char *part, bool wal, char *ret_name) {
         DIR *dir = opendir(f->directory);
         struct dirent *e;
         unsigned n = 0;
 
         assert_non_null(dir);
-        while ((e = readdir(dir)))
-                if (strstr(e->d_name, part)) {
-                        n++;
-                        if (ret_name)
-                                (void) snprintf(ret_name, 256, "%s", e->d_name);
-                }
+        while ((e = readdir(dir))) {
+                size_t length = strlen(e->d_name);
+                const char *end = e->d_name + (length > 4 ? length - 4 : 0);
+
+                if (!strstr(e->d_name, part) || streq(end, "-shm") || streq(end, "-wal") != wal)
+                        continue;
+                n++;
+                if (ret_name)
+                        (void) snprintf(ret_name, 256, "%s", e->d_name);
+        }
         (void) closedir(dir);
         return n;
+}
+
+unsigned fixture_files(const Fixture *f, const char *part, char *ret_name) {
+        return count_files(f, part, false, ret_name);
+}
+
+unsigned fixture_companions(const Fixture *f, const char *part, char *ret_name) {
+        return count_files(f, part, true, ret_name);
 }
 
 unsigned fixture_log_lines(const Fixture *f, const char *part) {

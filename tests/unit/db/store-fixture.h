@@ -43,8 +43,11 @@ char *fixture_query(const Fixture *f, const char *sql);
 /* Runs @f in a child process and waits for it; it fails the test unless it returns 0. */
 void fixture_in_child(int (*run)(const Fixture *f, void *userdata), const Fixture *f, void *userdata);
 
-/* How many names in the directory hold @part; the last one in @ret_name (at least 256 bytes) if not NULL. */
+/* How many names in the directory hold @part, logs (-wal, -shm) aside; the last one in @ret_name (at least 256 bytes) if
+ * not NULL. */
 unsigned fixture_files(const Fixture *f, const char *part, char *ret_name);
+/* The same for logs (-wal) only. */
+unsigned fixture_companions(const Fixture *f, const char *part, char *ret_name);
 /* How many lines of the log hold @part. */
 unsigned fixture_log_lines(const Fixture *f, const char *part);
 
