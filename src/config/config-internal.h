@@ -162,9 +162,6 @@ Value *config_value(const Config *c, const char *name);
 int config_check(Config *c, ConfigError *e);
 int config_warn(Config *c, const char *format, ...) _printf_(2, 3);
 
-/* A value as text with the passwords of URLs as ***. malloc'ed. */
-char *mask_url(const char *text);
-
 /* Defaults that are computed. */
 int dynamic_hostname(char **ret);
 int dynamic_my_ip(char **ret);

@@ -127,6 +127,9 @@ void config_diff(const Config *a, const Config *b, void (*f)(const Option *o, vo
 /* The value as it may be shown: secrets as ***, URLs without passwords. malloc'ed; NULL when out of memory. */
 char *config_shown(const Config *c, const Option *o);
 
+/* @text with the passwords of the URLs in it as ***. malloc'ed; NULL when out of memory. */
+char *mask_url(const char *text);
+
 /* --help and --show-config. */
 void config_print_help(FILE *f, const char *program);
 void config_print(const Config *c, FILE *f);

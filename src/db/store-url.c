@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "config/config.h"
 #include "db/store-error.h"
 
 void store_url_done(StoreUrl *u) {
@@ -11,29 +12,8 @@ void store_url_done(StoreUrl *u) {
         *u = (StoreUrl) {};
 }
 
-/* Generous rather than exact: a URL that is refused may hold an unquoted @, / or ? in its password, so all between the
- * first colon of the authority and the last @ is hidden, and all parameters are (some drivers take a password there). */
-char *store_url_masked(const char *url) {
-        const char *rest = strstr(url, "://"), *colon, *at, *question;
-        char *masked = NULL;
-        int n;
-
-        rest = rest ? rest + 3 : url;
-        at = strrchr(rest, '@');
-        colon = strchr(rest, ':');
-        question = strchr(at ? at : rest, '?');
-
-        if (at && colon && colon < at)
-                n = asprintf(&masked, "%.*s***%.*s%s", (int) (colon + 1 - url), url,
-                             (int) (question ? question - at : (ssize_t) strlen(at)), at, question ? "?***" : "");
-        else
-                n = asprintf(&masked, "%.*s%s", (int) (question ? question - url : (ssize_t) strlen(url)), url,
-                             question ? "?***" : "");
-        return n < 0 ? NULL : masked;
-}
-
 static int refuse(const char *url, const char *why) {
-        _cleanup_free_ char *masked = store_url_masked(url);
+        _cleanup_free_ char *masked = mask_url(url);
 
         return store_failed(-EINVAL, "sql_connection \"%s\": %s", masked ? masked : "***", why);
 }

@@ -15,6 +15,3 @@ typedef struct StoreUrl {
  * sqlite+driver. Returns 0; -EINVAL with a sentence in store_last_error that names the URL, its password as ***; -ENOMEM. */
 int store_url_parse(const char *url, StoreUrl *ret);
 void store_url_done(StoreUrl *u);
-
-/* @url fit to be shown: password and parameters as ***. malloc'ed; NULL when out of memory. */
-char *store_url_masked(const char *url);

@@ -47,8 +47,8 @@ static void other_urls_are_refused_by_a_sentence_without_the_password(void **sta
         } table[] = {
                 { "mysql+pymysql://nova:S3cret@ctl/nova", "mysql+pymysql://nova:***@ctl/nova" },
                 { "mysql://nova:S3cret@x/y@ctl/nova", "mysql://nova:***@ctl/nova" },
-                { "mysql://nova:se/S3cret@ctl/nova?password=S3cret", "mysql://nova:***@ctl/nova?***" },
-                { "postgresql://ctl/nova?user=nova&password=S3cret", "postgresql://ctl/nova?***" },
+                { "mysql://nova:se/S3cret@ctl/nova?password=S3cret", "mysql://nova:***@ctl/nova?password=***" },
+                { "postgresql://ctl/nova?user=nova&password=S3cret", "postgresql://ctl/nova?user=nova&password=***" },
                 { "sqlite://host/path", "names no host" },
                 { "sqlite://", "in memory" },
                 { "sqlite:///", "in memory" },
