@@ -185,7 +185,8 @@ static int take_spec(const char **p, Spec *ret, const char **ret_problem) {
         s.width = take_digits(p);
         if (**p == '.') {
                 (*p)++;
-                s.precision = MAX(take_digits(p), 0);
+                s.precision = take_digits(p);
+                s.precision = MAX(s.precision, 0);
         }
         *ret_problem = "a variable must end with one of s, r, d, i, u and f";
         if (!**p || !strchr("srdiuf", **p))

@@ -205,7 +205,8 @@ static RequestContext *context_new(json_t *values) {
         c = malloc(sizeof *c);
         if (!c)
                 return NULL;
-        *c = (RequestContext){.refs = 1, .is_admin = json_member_boolean(v, "is_admin", false), .values = TAKE_PTR(v)};
+        *c = (RequestContext){.refs = 1, .is_admin = json_member_boolean(v, "is_admin", false)};
+        c->values = TAKE_PTR(v);
         return c;
 }
 
