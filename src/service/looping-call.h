@@ -13,14 +13,17 @@ typedef struct LoopingCall LoopingCall;
 typedef void (*LoopingCallFunction)(LoopingCall *l, void *userdata);
 
 int looping_call_new(LoopingCall **ret, sd_event *event, const char *name, LoopingCallFunction f, void *userdata);
-LoopingCall *looping_call_free(LoopingCall *l);         /* stops it; a run under way may still end, without effect */
+/* Stops it; a run under way must not call looping_call_finished any more. */
+LoopingCall *looping_call_free(LoopingCall *l);
 DEFINE_CLEANUP(LoopingCall *, looping_call_free)
 
 /* @now: the first run at once, else after @interval. Starting again changes the interval. */
 int looping_call_start(LoopingCall *l, usec_t interval, bool now);
+/* As start, but the first run comes after @first: for a phase of its own. */
+int looping_call_start_after(LoopingCall *l, usec_t interval, usec_t first);
 void looping_call_stop(LoopingCall *l);
 void looping_call_finished(LoopingCall *l, int r);
-/* Runs it at once, or once more after the run under way. */
+/* Runs it on the next turn of the loop, or once more after the run under way; also one that is not started (then once). */
 int looping_call_trigger(LoopingCall *l);
 
 typedef struct LoopingCallInfo {
@@ -30,5 +33,6 @@ typedef struct LoopingCallInfo {
         usec_t last_started;            /* realtime; 0 = never */
         usec_t last_duration;
         bool running;
+        bool started;                   /* goes on by itself */
 } LoopingCallInfo;
 void looping_call_info(const LoopingCall *l, LoopingCallInfo *ret);

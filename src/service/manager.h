@@ -57,7 +57,10 @@ typedef struct ManagerOps {
         int (*update_available_resource)(Manager *m, RequestContext *c, NovaException *e);
         void (*cleanup_host)(Manager *m);       /* at stop */
 
-        /* Tables, static. */
+        /* Called on the worker before a method runs, with its checked arguments: monkey_patch's hook. May be NULL. */
+        void (*before_method)(Manager *m, const Operation *o);
+
+        /* Tables, static: asked for from any thread. */
         const Method *(*methods)(Manager *m, size_t *ret_n);
         const RpcEndpoint *(*endpoints)(Manager *m, size_t *ret_n);
         const PeriodicTask *(*periodic_tasks)(Manager *m, size_t *ret_n);
@@ -87,5 +90,13 @@ typedef struct ManagerClass {
         int (*construct)(const ManagerArgs *args, Manager **ret, NovaException *e);
 } ManagerClass;
 
-/* import_class of the seed: finds @name among @classes (NULL-terminated) or as a module; ClassNotFound naming it. */
-int manager_class_find(const ManagerClass *const *classes, const char *name, const ManagerClass **ret, NovaException *e);
+#define MANAGER_CLASS_SYMBOL "nova_manager_class"
+
+/* import_class of the seed: finds @name among @classes (NULL-terminated; may be NULL) or as the module
+ * <directory>/<name>.so, which stays loaded. @directory: NULL = where modules are installed. -ENOENT with ClassNotFound
+ * naming the class and what was tried; -ELIBBAD ("Expected object of type: …") for a module of another kind or ABI. */
+int manager_class_find(const ManagerClass *const *classes, const char *directory, const char *name,
+                       const ManagerClass **ret, NovaException *e);
+
+/* The manager's method of that name that is served to one of @served; NULL if there is none. Any thread. */
+const Method *manager_method(Manager *m, const char *name, unsigned served);

@@ -49,8 +49,9 @@ typedef struct ServiceEnvironment {
         Config *config;
         Pool *pool;
         Store *store;
-        Rpc *rpc;
+        Rpc *rpc;                       /* NULL = no broker: a service for D-Bus alone */
         const ManagerClass *const *manager_classes;     /* NULL-terminated */
+        const char *manager_directory;                  /* of modules; NULL = where they are installed */
         usec_t (*now)(void);            /* NULL = now_monotonic; tests turn it */
 } ServiceEnvironment;
 
@@ -89,7 +90,7 @@ void service_reload(Service *s, Config *config);
 int service_call(Service *s, const char *method, const json_t *args, RequestContext *c, OperationOrigin origin,
                  void (*finished)(Operation *o), void *origin_data, NovaException *e);
 
-/* What changed, for observers: */
+/* What changed, for observers. One may stop the service, not free it. */
 enum {
         SERVICE_CHANGED_STATE = 1 << 0,         /* state, trouble, step */
         SERVICE_CHANGED_RECORD = 1 << 1,        /* enabled, reason, zone, id */
@@ -105,10 +106,13 @@ const char *service_host(const Service *s);
 const char *service_binary(const Service *s);
 const char *service_topic(const Service *s);
 const char *service_manager_class(const Service *s);
+const char *service_compute_driver(const Service *s);   /* as given to service_create; NULL = by configuration */
+const char *const *service_extra(const Service *s);     /* NULL-terminated */
 Manager *service_manager(const Service *s);
 ServiceState service_state(const Service *s);
 ServiceStep service_step(const Service *s);
 const char *service_trouble(const Service *s);          /* "" when well, else one line for people */
+int service_failure(const Service *s);                  /* -errno of what failed it; 0 = it has not */
 bool service_model_disconnected(const Service *s);
 const ServiceRecord *service_record(const Service *s);  /* as last read; id 0 = none yet */
 usec_t service_last_report(const Service *s);           /* realtime; 0 = never */
@@ -117,6 +121,19 @@ usec_t service_periodic_interval(const Service *s);
 const RpcStatus *service_broker(const Service *s);
 const char *const *service_queues(const Service *s);    /* NULL-terminated */
 size_t service_timers(const Service *s, LoopingCallInfo *ret, size_t max);
+
+typedef struct PeriodicTaskInfo {
+        const char *name;
+        bool enabled;                   /* by its option, and the timer is on */
+        usec_t spacing;                 /* 0 = every tick */
+        uint64_t runs;                  /* times it was due since the start */
+        bool running;
+} PeriodicTaskInfo;
+size_t service_periodic_tasks(const Service *s, PeriodicTaskInfo *ret, size_t max);
+
 uint64_t service_requests(const Service *s);            /* accepted since the start of the process */
 uint64_t service_failures(const Service *s);
 char *const *service_stalled(const Service *s);         /* "get_host_uptime (12 s)", NULL-terminated */
+/* Operations in flight, oldest first: what a stop waits for. */
+unsigned service_operations_running(const Service *s);
+void service_foreach_operation(const Service *s, void (*f)(const OperationInfo *info, void *userdata), void *userdata);

@@ -1,0 +1,367 @@
+/* Operations: from the checked request to the end that is told to whoever asked; and the gate that counts them. */
+#define LOG_LOGGER "nova.service"
+#include "service/operation.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+
+#include "basic/id.h"
+#include "basic/json.h"
+#include "basic/log.h"
+
+struct OperationGate {
+        atomic_uint references;
+        pthread_mutex_t lock;
+        Operation *first, *last;        /* in flight, oldest first */
+        unsigned running;
+        bool closed;
+        uint64_t accepted, failures;
+        int idle_fd;                    /* written when closed and nothing runs */
+        sd_event_source *source;
+        void (*idle)(void *userdata);
+        void *userdata;
+};
+
+const char *operation_origin_to_string(OperationOrigin o) {
+        static const char *const names[_ORIGIN_MAX] = {
+                [ORIGIN_RPC] = "rpc",
+                [ORIGIN_BUS] = "bus",
+                [ORIGIN_PERIODIC] = "periodic",
+                [ORIGIN_RECOVERY] = "recovery",
+        };
+
+        return o >= 0 && o < _ORIGIN_MAX ? names[o] : NULL;
+}
+
+/* ---- the gate ---- */
+
+static int gate_on_idle(sd_event_source *s, int fd, uint32_t revents _unused_, void *userdata) {
+        OperationGate *g = userdata;
+        eventfd_t n;
+
+        (void) eventfd_read(fd, &n);
+        (void) sd_event_source_set_enabled(s, SD_EVENT_OFF);    /* once */
+        g->idle(g->userdata);                                   /* may drop the gate */
+        return 0;
+}
+
+int operation_gate_new(OperationGate **ret, sd_event *event, void (*idle)(void *userdata), void *userdata) {
+        _cleanup_(operation_gate_unrefp) OperationGate *g = NULL;
+        int r;
+
+        g = calloc(1, sizeof *g);
+        if (!g)
+                return -ENOMEM;
+        atomic_init(&g->references, 1);
+        g->idle = idle;
+        g->userdata = userdata;
+        (void) pthread_mutex_init(&g->lock, NULL);
+
+        g->idle_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (g->idle_fd < 0)
+                return -errno;
+        r = sd_event_add_io(event, &g->source, g->idle_fd, EPOLLIN, gate_on_idle, g);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(g->source, "operations-idle");
+
+        *ret = TAKE_PTR(g);
+        return 0;
+}
+
+OperationGate *operation_gate_ref(OperationGate *g) {
+        (void) atomic_fetch_add(&g->references, 1);
+        return g;
+}
+
+/* The source belongs to the loop: whoever owns the gate there detaches it before the last reference can be a worker's. */
+OperationGate *operation_gate_unref(OperationGate *g) {
+        if (!g || atomic_fetch_sub(&g->references, 1) > 1)
+                return NULL;
+        sd_event_source_disable_unref(g->source);
+        if (g->idle_fd >= 0)
+                (void) close(g->idle_fd);
+        (void) pthread_mutex_destroy(&g->lock);
+        free(g);
+        return NULL;
+}
+
+void operation_gate_detach(OperationGate *g) {
+        g->source = sd_event_source_disable_unref(g->source);
+}
+
+/* With the lock held. */
+static void gate_tell_idle(OperationGate *g) {
+        if (g->closed && g->running == 0)
+                (void) eventfd_write(g->idle_fd, 1);
+}
+
+void operation_gate_close(OperationGate *g) {
+        (void) pthread_mutex_lock(&g->lock);
+        if (!g->closed) {
+                g->closed = true;
+                gate_tell_idle(g);
+        }
+        (void) pthread_mutex_unlock(&g->lock);
+}
+
+static int gate_enter(OperationGate *g, Operation *o) {
+        int r = 0;
+
+        (void) pthread_mutex_lock(&g->lock);
+        if (g->closed)
+                r = -ESHUTDOWN;
+        else {
+                o->gate = operation_gate_ref(g);
+                o->gate_previous = g->last;
+                *(g->last ? &g->last->gate_next : &g->first) = o;
+                g->last = o;
+                g->running++;
+                g->accepted++;
+        }
+        (void) pthread_mutex_unlock(&g->lock);
+        return r;
+}
+
+/* Out of the list: the operation is about to be answered and freed by others, but still counts as running. */
+static void gate_unlist(OperationGate *g, Operation *o) {
+        (void) pthread_mutex_lock(&g->lock);
+        *(o->gate_previous ? &o->gate_previous->gate_next : &g->first) = o->gate_next;
+        *(o->gate_next ? &o->gate_next->gate_previous : &g->last) = o->gate_previous;
+        o->gate_previous = o->gate_next = NULL;
+        if (exception_is_set(&o->exception))
+                g->failures++;
+        (void) pthread_mutex_unlock(&g->lock);
+}
+
+static void gate_leave(OperationGate *g) {
+        (void) pthread_mutex_lock(&g->lock);
+        g->running--;
+        gate_tell_idle(g);
+        (void) pthread_mutex_unlock(&g->lock);
+        (void) operation_gate_unref(g);
+}
+
+/* Getters lock a const gate: the lock is not part of what it shows. */
+#define GATE_READ(g, type, expression)                                            \
+        ({                                                                        \
+                OperationGate *_g = (OperationGate *) (g);                        \
+                (void) pthread_mutex_lock(&_g->lock);                             \
+                type _v = (expression);                                           \
+                (void) pthread_mutex_unlock(&_g->lock);                           \
+                _v;                                                               \
+        })
+
+bool operation_gate_closed(const OperationGate *g) {
+        return GATE_READ(g, bool, g->closed);
+}
+
+unsigned operation_gate_running(const OperationGate *g) {
+        return GATE_READ(g, unsigned, g->running);
+}
+
+uint64_t operation_gate_accepted(const OperationGate *g) {
+        return GATE_READ(g, uint64_t, g->accepted);
+}
+
+uint64_t operation_gate_failures(const OperationGate *g) {
+        return GATE_READ(g, uint64_t, g->failures);
+}
+
+void operation_gate_count_refused(OperationGate *g) {
+        (void) pthread_mutex_lock(&g->lock);
+        g->failures++;
+        (void) pthread_mutex_unlock(&g->lock);
+}
+
+void operation_gate_foreach(OperationGate *g, void (*f)(const OperationInfo *info, void *userdata), void *userdata) {
+        usec_t now = now_monotonic();
+
+        (void) pthread_mutex_lock(&g->lock);
+        for (Operation *o = g->first; o; o = o->gate_next) {
+                OperationInfo info = {
+                        .method = o->method->name,
+                        .instance_uuid = o->instance_uuid,
+                        .request_id = context_request_id(o->context),
+                        .origin = o->origin,
+                        .begun = o->begun,
+                        .age = now - MIN(now, o->accepted),
+                };
+                f(&info, userdata);
+        }
+        (void) pthread_mutex_unlock(&g->lock);
+}
+
+/* ---- operations ---- */
+
+/* Essex names the instance by uuid, today's callers send the whole object. */
+static const char *arguments_instance_uuid(const json_t *args) {
+        const json_t *instance = json_object_get(args, "instance");
+        const char *uuid = json_member_string(args, "instance_uuid");
+
+        if (!uuid && json_is_string(instance))
+                uuid = json_string_value(instance);
+        if (!uuid && json_is_object(instance))
+                uuid = json_member_string(json_object_get(instance, "nova_object.data") ?: instance, "uuid");
+        return uuid && uuid_is_valid(uuid) ? uuid : NULL;
+}
+
+int operation_new(Operation **ret, Manager *manager, const Method *method, RequestContext *context, const json_t *args,
+                  OperationOrigin origin, void (*finished)(Operation *o), void *origin_data, NovaException *e) {
+        _cleanup_(operation_freep) Operation *o = NULL;
+        const char *uuid;
+        int r;
+
+        r = method_check_arguments(method, args, e);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                log_debug("%s was given %d arguments that it does not know", method->name, r);
+
+        o = calloc(1, sizeof *o);
+        if (!o)
+                return -ENOMEM;
+        o->method = method;
+        o->manager = manager;
+        o->origin = origin;
+        o->accepted = now_monotonic();
+        o->context = context ? context_ref(context) : context_new_admin();
+        o->args = args ? json_incref((json_t *) args) : json_object();
+        if (!o->context || !o->args)
+                return -ENOMEM;
+        uuid = arguments_instance_uuid(o->args);
+        if (uuid && !(o->instance_uuid = strdup(uuid)))
+                return -ENOMEM;
+        if (method->flags & METHOD_PER_INSTANCE)
+                o->job.key = o->instance_uuid;
+        o->finished = finished;
+        o->origin_data = origin_data;
+
+        *ret = TAKE_PTR(o);
+        return 0;
+}
+
+Operation *operation_free(Operation *o) {
+        if (!o)
+                return NULL;
+        (void) context_unref(o->context);
+        json_decref(o->args);
+        json_decref(o->result);
+        exception_done(&o->exception);
+        free(o->instance_uuid);
+        free(o);
+        return NULL;
+}
+
+/* Calls the method, here; lines that it logs carry the request. */
+static void operation_run(Operation *o) {
+        LogFields before;
+        int r;
+
+        before = log_fields_set((LogFields){
+                .request_id = context_request_id(o->context),
+                .user_id = context_user_id(o->context),
+                .project_id = context_project_id(o->context),
+                .instance_uuid = o->instance_uuid,
+                .operation = o->method->name,
+        });
+
+        if (o->manager->ops->before_method)
+                o->manager->ops->before_method(o->manager, o);
+        r = o->method->run(o, &o->result, &o->exception);
+        if (r < 0 && !exception_is_set(&o->exception))
+                (void) exception_set_errno(&o->exception, r, o->method->name);
+
+        if (exception_is_set(&o->exception)) {
+                /* Below 500 it is the caller's affair: answered, and of no concern to who runs this host. */
+                if (o->exception.code > 0 && o->exception.code < 500)
+                        log_info("%s was refused: %s", o->method->name, strempty(o->exception.message));
+                else
+                        log_error("Exception during message handling: %s: %s: %s", o->method->name, o->exception.class_name,
+                                  strempty(o->exception.message));
+        }
+        (void) log_fields_set(before);
+}
+
+/* The one end of every operation. */
+static void operation_end(Operation *o) {
+        OperationGate *gate = o->gate;
+
+        if (gate)
+                gate_unlist(gate, o);
+        o->finished(o);         /* @o is gone */
+        if (gate)
+                gate_leave(gate);
+}
+
+/* Marks it as begun; false when the gate was closed meanwhile: then it stays as it is. */
+static bool operation_begin(Operation *o) {
+        OperationGate *g = o->gate;
+
+        if (!g)
+                return o->begun = true;
+        (void) pthread_mutex_lock(&g->lock);
+        o->begun = !g->closed;
+        (void) pthread_mutex_unlock(&g->lock);
+        return o->begun;
+}
+
+static int operation_on_work(Job *j) {
+        Operation *o = CONTAINER_OF(j, Operation, job);
+
+        /* What waited for a worker while the service was told to stop does not begin. */
+        if (!operation_begin(o))
+                return -ECANCELED;
+        operation_run(o);
+        return 0;
+}
+
+static int operation_refuse_stopping(Operation *o) {
+        return exception_setf(&o->exception, EXC_NOVA, "%s was not begun: the service stops", o->method->name);
+}
+
+static void operation_on_done(Job *j, int r _unused_) {
+        Operation *o = CONTAINER_OF(j, Operation, job);
+
+        if (!o->begun)
+                (void) operation_refuse_stopping(o);
+        operation_end(o);
+}
+
+void operation_submit(Operation *o, OperationGate *gate, Pool *pool) {
+        int r;
+
+        if (gate && gate_enter(gate, o) < 0) {
+                (void) operation_refuse_stopping(o);
+                o->finished(o);
+                return;
+        }
+
+        if (o->method->flags & METHOD_QUICK) {
+                if (operation_begin(o))
+                        operation_run(o);
+                else
+                        (void) operation_refuse_stopping(o);
+                operation_end(o);
+                return;
+        }
+
+        o->job.kind = o->method->kind;
+        o->job.name = o->method->name;
+        o->job.deadline = o->method->deadline;
+        o->job.work = operation_on_work;
+        o->job.done = operation_on_done;
+        o->job.done_on_worker = true;
+        r = pool_submit(pool, &o->job);
+        if (r >= 0)
+                return;
+        if (r == -ESHUTDOWN)
+                (void) operation_refuse_stopping(o);
+        else {
+                (void) exception_setf(&o->exception, EXC_NOVA, "%s was refused: no thread can be had (%s)", o->method->name,
+                                      strerror(-r));
+                (void) operation_begin(o);      /* to be answered, not handed back: it would come again at once */
+        }
+        operation_end(o);
+}

@@ -1,0 +1,206 @@
+#!/usr/bin/python3
+"""The figures of the daemon, each beside its budget and, for RPC, beside a bare librabbitmq echo on the same broker in the same
+run: bench.py BUILD [--quick]. Run inside tests/lib/sandbox. A figure over its budget is marked; nothing fails by it.
+
+Machines are noisy: compare within one run, not between runs."""
+import os
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+BUILD = os.path.abspath(sys.argv[1])
+QUICK = '--quick' in sys.argv
+os.environ['NOVA_BUILD'] = BUILD
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
+from broker import Broker  # noqa: E402
+from novatest import Bus, Daemon, eventually  # noqa: E402
+
+rows = []
+LIBVIRT = {'driver': 'libvirt.LibvirtDriver', 'groups': {'libvirt': {'connection_uri': 'test:///default'}}}
+
+
+def row(what, value, unit, budget=None, more=False):
+    """@more: the budget is a least, not a most."""
+    met = '' if budget is None else 'yes' if (value >= budget if more else value <= budget) else 'NO'
+    rows.append((what, '%.3g %s' % (value, unit) if value < 1000 else '%.0f %s' % (value, unit),
+                 '' if budget is None else '%s %g %s' % ('>=' if more else '<=', budget, unit), met))
+    print('%-66s %16s %16s %s' % (rows[-1][0], rows[-1][1], rows[-1][2], met), flush=True)
+
+
+def cpu(pid):
+    with open('/proc/%d/stat' % pid, encoding='utf-8') as f:
+        fields = f.read().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def private_mib(pid):
+    with open('/proc/%d/smaps_rollup' % pid, encoding='ascii') as f:
+        kib = {line.split(':')[0]: int(line.split()[1]) for line in f if line.endswith('kB\n')}
+    return (kib['Private_Clean'] + kib['Private_Dirty']) / 1024
+
+
+def switches(pid):
+    total = 0
+    for task in os.listdir('/proc/%d/task' % pid):
+        with open('/proc/%d/task/%s/status' % (pid, task), encoding='utf-8') as f:
+            total += sum(int(line.split()[1]) for line in f if line.startswith('voluntary_ctxt_switches'))
+    return total
+
+
+def daemon(broker, **more):
+    options = dict(debug='false')
+    options.update(more.pop('options', {}))
+    return Daemon(broker.url(), options=options, **more)
+
+
+def start_and_stop(broker, name, **driver):
+    up, down = [], []
+    d = daemon(broker, **driver)
+    try:
+        for _ in range(5 if QUICK else 20):
+            began = time.perf_counter()
+            d.launch()
+            while 'READY=1' not in d.drain(0.001):
+                if d.process.poll() is not None:
+                    raise SystemExit(d.text())
+            up.append(1e3 * (time.perf_counter() - began))
+            time.sleep(0.3)         # a daemon at rest is what is stopped
+            began = time.perf_counter()
+            d.signal(signal.SIGTERM)
+            d.process.wait()
+            down.append(1e3 * (time.perf_counter() - began))
+    finally:
+        d.close()
+    row('start to READY and consuming, %s, median of %d' % (name, len(up)), statistics.median(up), 'ms', 150)
+    row('start to READY and consuming, %s, worst' % name, max(up), 'ms')
+    row('SIGTERM to gone, %s, median' % name, statistics.median(down), 'ms', 100)
+
+
+def idle(broker):
+    seconds = 20 if QUICK else 300
+    d = daemon(broker, **LIBVIRT)
+    try:
+        d.start()
+        time.sleep(5)
+        before, woken = cpu(d.process.pid), switches(d.process.pid)
+        time.sleep(seconds)
+        row('private memory idle, libvirt', private_mib(d.process.pid), 'MiB', 8)
+        row('CPU in %d s idle, libvirt' % seconds, cpu(d.process.pid) - before, 's', 0.05 * seconds / 300 if not QUICK else None)
+        row('wake-ups idle (voluntary switches, all threads)', (switches(d.process.pid) - woken) / seconds, '1/s')
+        row('threads idle', len(os.listdir('/proc/%d/task' % d.process.pid)), '')
+    finally:
+        d.close()
+
+
+def load(broker, exchange, key, calls, at_once, method='ping', namespace='baseapi', version='1.1'):
+    out = subprocess.run([os.path.join(BUILD, 'tests', 'bench', 'rpc-load'), str(broker.port), broker.user, broker.password, exchange, key,
+                          namespace, version, method, str(calls), str(at_once)], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    return float(out[0]), float(out[3]), float(out[6])
+
+
+def rpc(broker):
+    echo = subprocess.Popen([os.path.join(BUILD, 'tests', 'bench', 'bare-echo'), str(broker.port), broker.user, broker.password, 'echo'],
+                            stdout=subprocess.PIPE)
+    echo.stdout.readline()
+    d = daemon(broker)
+    rounds = 1 if QUICK else 5
+    try:
+        d.start()
+        for at_once in (1, 32, 64):
+            calls = 2000 if at_once == 1 else 5000 if QUICK else 20000
+            bare, ours, used = [], [], 0
+            for _ in range(rounds):       # in turns, so that both see the same noise
+                bare.append(load(broker, '', 'echo', calls, at_once))
+                before = cpu(d.process.pid)
+                ours.append(load(broker, 'nova', 'compute.testhost', calls, at_once))
+                used += cpu(d.process.pid) - before
+            best = [statistics.median(r[i] for r in bare) for i in range(3)]
+            mine = [statistics.median(r[i] for r in ours) for i in range(3)]
+            if at_once == 1:
+                row('RPC ping serial, p50: bare echo', best[1], 'ms')
+                row('RPC ping serial, p50: nova-compute', mine[1], 'ms', round(1.3 * best[1], 3))
+            else:
+                row('RPC ping, %d at once: bare echo' % at_once, best[0], 'calls/s')
+                row('RPC ping, %d at once: nova-compute' % at_once, mine[0], 'calls/s', round(0.8 * best[0]), True)
+                row('RPC ping, %d at once, p99: bare echo' % at_once, best[2], 'ms')
+                row('RPC ping, %d at once, p99: nova-compute' % at_once, mine[2], 'ms')
+                row('CPU a call, %d at once' % at_once, 1e3 * used / calls / rounds, 'ms', 0.1)
+        row('private memory after the calls', private_mib(d.process.pid), 'MiB')
+    finally:
+        d.close()
+        echo.kill()
+        echo.wait()
+
+
+def flooded(broker):
+    """Property reads on the bus while RPC is flooded and the hypervisor hangs."""
+    d = daemon(broker, groups={'fake': {'hang': 'get_available_resource'}})
+    took = []
+    stop = threading.Event()
+
+    def flood():
+        while not stop.is_set():
+            load(broker, 'nova', 'compute.testhost', 5000, 64)
+    try:
+        d.start(seconds=60)
+        flooder = threading.Thread(target=flood)
+        flooder.start()
+        out = subprocess.run([os.path.join(BUILD, 'tests', 'bench', 'bus-read'), '500' if QUICK else '3000'], stdout=subprocess.PIPE, text=True,
+                             check=True).stdout.split()
+        stop.set()
+        flooder.join()
+        row('D-Bus property read, RPC flooded, hypervisor hung, p50', float(out[0]), 'ms')
+        row('D-Bus property read, RPC flooded, hypervisor hung, p99', float(out[1]), 'ms', 10)
+    finally:
+        stop.set()
+        d.close()
+
+
+def outage(broker):
+    d = daemon(broker)
+    try:
+        d.start()
+        bus = Bus()
+        first = []
+        for _ in range(1 if QUICK else 3):
+            broker.kill()
+            eventually(lambda: bus.get('BrokerState') != 'connected', 10)
+            time.sleep(2 if QUICK else 20)
+            broker.start()
+            began = time.perf_counter()
+            load(broker, 'nova', 'compute.testhost', 1, 1)
+            first.append(1e3 * (time.perf_counter() - began))
+        row('broker back after SIGKILL: first answer, worst of %d' % len(first), max(first), 'ms', 500)
+    finally:
+        d.close()
+
+
+def main():
+    folder = tempfile.mkdtemp(prefix='nova-bench.')
+    broker = Broker(os.path.join(folder, 'broker')).start()
+    try:
+        with open('/proc/cpuinfo', encoding='utf-8') as f:
+            model = next((line.split(':')[1].strip() for line in f if line.startswith('model name')), platform.machine())
+        print('%s, %d cores, Linux %s, %s' % (model, os.cpu_count(), platform.release(), time.strftime('%Y-%m-%d')))
+        start_and_stop(broker, 'fake')
+        start_and_stop(broker, 'libvirt', **LIBVIRT)
+        rpc(broker)
+        flooded(broker)
+        outage(broker)
+        idle(broker)
+        print('\n| what | measured | budget | met |\n|---|---|---|---|')
+        for r in rows:
+            print('| %s | %s | %s | %s |' % r)
+    finally:
+        broker.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == '__main__':
+    main()

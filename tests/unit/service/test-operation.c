@@ -1,0 +1,278 @@
+#include "loop-test.h"
+
+#include <errno.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "basic/log.h"
+#include "service/operation.h"
+
+#define UUID "6f9e0f3a-5b0f-4f0e-9d3b-0d1d5c3a2b10"
+
+static atomic_int blocked, hooks;
+static sem_t released;          /* one post lets one run_block end */
+
+static int run_echo(Operation *o, json_t **ret, NovaException *e) {
+        *ret = json_incref(json_object_get(o->args, "arg"));
+        return 0;
+}
+
+static int run_fail(Operation *o, json_t **ret, NovaException *e) {
+        return exception_setf(e, EXC_INSTANCE_NOT_FOUND, "Instance %s could not be found.", UUID);
+}
+
+static int run_errno(Operation *o, json_t **ret, NovaException *e) {
+        return -EROFS;
+}
+
+static int run_block(Operation *o, json_t **ret, NovaException *e) {
+        atomic_fetch_add(&blocked, 1);
+        while (sem_wait(&released) < 0)
+                ;
+        return 0;
+}
+
+static const Argument arguments[] = {{"arg", ARGUMENT_STRING, ARGUMENT_OPTIONAL}, {}};
+static const Method echo = {"echo", arguments, METHOD_QUICK, SERVED_ZED, JOB_QUERY, 0, NULL, run_echo};
+static const Method slow_echo = {"slow_echo", arguments, 0, SERVED_ZED, JOB_QUERY, 0, NULL, run_echo};
+static const Method failing = {"failing", arguments, 0, SERVED_ZED, JOB_QUERY, 0, NULL, run_fail};
+static const Method errno_only = {"errno_only", arguments, 0, SERVED_ZED, JOB_QUERY, 0, NULL, run_errno};
+static const Method block = {"block", arguments, METHOD_PER_INSTANCE, SERVED_ZED, JOB_STATE, 0, NULL, run_block};
+
+static void before_method(Manager *m, const Operation *o) {
+        atomic_fetch_add(&hooks, 1);
+}
+
+static const ManagerOps ops = {.class_name = "test.Manager", .before_method = before_method};
+static Manager manager = {MANAGER_MAGIC, MANAGER_ABI, &ops, {}};
+
+typedef struct Fixture {
+        sd_event *event;
+        Pool *pool;
+        OperationGate *gate;
+        bool idle;
+} Fixture;
+
+/* How an operation ended: filled on whatever thread, published by @ended. */
+typedef struct End {
+        atomic_int ended;
+        bool begun;
+        json_t *result;
+        char text[256], class[64];
+} End;
+
+static void on_finished(Operation *o) {
+        End *end = o->origin_data;
+
+        end->begun = o->begun;
+        end->result = TAKE_PTR(o->result);
+        snprintf(end->text, sizeof end->text, "%s", strempty(o->exception.message));
+        snprintf(end->class, sizeof end->class, "%s", strempty(o->exception.class_name));
+        operation_free(o);
+        atomic_fetch_add(&end->ended, 1);
+}
+
+static void on_idle(void *userdata) {
+        ((Fixture *) userdata)->idle = true;
+}
+
+static int setup(void **state) {
+        static Fixture f;
+
+        f = (Fixture){};
+        atomic_store(&blocked, 0);
+        assert_return_code(sem_init(&released, 0, 0), 0);
+        atomic_store(&hooks, 0);
+        assert_return_code(sd_event_new(&f.event), 0);
+        assert_return_code(pool_new(&f.pool, f.event, 4), 0);
+        assert_return_code(operation_gate_new(&f.gate, f.event, on_idle, &f), 0);
+        *state = &f;
+        return 0;
+}
+
+static int teardown(void **state) {
+        Fixture *f = *state;
+
+        assert_int_equal(pool_stop(f->pool, TEST_DEADLINE), 0);
+        pool_free(f->pool);
+        operation_gate_detach(f->gate);
+        operation_gate_unref(f->gate);
+        sd_event_unref(f->event);
+        return 0;
+}
+
+static Operation *make(const Method *method, json_t *args, End *end) {
+        Operation *o = NULL;
+
+        assert_return_code(operation_new(&o, &manager, method, NULL, args, ORIGIN_RPC, on_finished, end, NULL), 0);
+        json_decref(args);
+        return o;
+}
+
+/* checklist: 61 */
+static void a_quick_method_runs_where_it_is_submitted(void **state) {
+        Fixture *f = *state;
+        End end = {};
+
+        operation_submit(make(&echo, json_pack("{s:s}", "arg", "x"), &end), f->gate, f->pool);
+        assert_int_equal(end.ended, 1);
+        assert_true(end.begun);
+        assert_string_equal(json_string_value(end.result), "x");
+        assert_int_equal(atomic_load(&hooks), 1);
+        json_decref(end.result);
+        assert_int_equal(operation_gate_accepted(f->gate), 1);
+        assert_int_equal(operation_gate_failures(f->gate), 0);
+        assert_int_equal(operation_gate_running(f->gate), 0);
+}
+
+static void others_run_on_a_worker_and_tell_their_failure(void **state) {
+        Fixture *f = *state;
+        End well = {}, bad = {}, number = {};
+
+        operation_submit(make(&slow_echo, json_pack("{s:s}", "arg", "y"), &well), f->gate, f->pool);
+        operation_submit(make(&failing, NULL, &bad), f->gate, f->pool);
+        operation_submit(make(&errno_only, NULL, &number), f->gate, f->pool);
+        run_until(f->event, atomic_load(&well.ended) && atomic_load(&bad.ended) && atomic_load(&number.ended));
+        assert_string_equal(json_string_value(well.result), "y");
+        json_decref(well.result);
+        assert_string_equal(bad.class, "InstanceNotFound");
+        assert_non_null(strstr(bad.text, UUID));
+        assert_string_equal(number.class, "NovaException");
+        assert_non_null(strstr(number.text, "errno_only"));
+        assert_int_equal(operation_gate_failures(f->gate), 2);
+}
+
+/* checklist: 62 */
+static void wrong_arguments_are_a_TypeError_and_no_operation(void **state) {
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+        json_auto_t *args = json_pack("{s:i}", "arg", 5);
+        Operation *o = NULL;
+
+        assert_int_equal(operation_new(&o, &manager, &echo, NULL, args, ORIGIN_RPC, on_finished, NULL, &e), -EINVAL);
+        assert_null(o);
+        assert_string_equal(e.class_name, "TypeError");
+        assert_non_null(strstr(e.message, "arg"));
+}
+
+static void the_instance_is_found_in_either_form_of_arguments(void **state) {
+        static const struct {
+                const char *args, *uuid;
+        } cases[] = {
+                {"{\"instance_uuid\": \"" UUID "\"}", UUID},
+                {"{\"instance\": {\"nova_object.data\": {\"uuid\": \"" UUID "\"}}}", UUID},
+                {"{\"instance\": {\"uuid\": \"" UUID "\"}}", UUID},
+                {"{\"instance\": \"" UUID "\"}", UUID},
+                {"{\"instance_uuid\": \"../../etc\"}", NULL},
+                {"{\"instance\": 5}", NULL},
+                {"{}", NULL},
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                End end = {};
+                Operation *o = make(&block, json_loads(cases[i].args, 0, NULL), &end);
+
+                if (cases[i].uuid)
+                        assert_string_equal(o->instance_uuid, cases[i].uuid);
+                else
+                        assert_null(o->instance_uuid);
+                assert_ptr_equal(o->job.key, o->instance_uuid);
+                operation_free(o);
+        }
+}
+
+typedef struct Seen {
+        unsigned n, begun;
+        char last[64];
+} Seen;
+
+static void on_operation(const OperationInfo *info, void *userdata) {
+        Seen *seen = userdata;
+
+        seen->n++;
+        seen->begun += info->begun;
+        snprintf(seen->last, sizeof seen->last, "%s %s %s", operation_origin_to_string(info->origin), info->method,
+                 strempty(info->instance_uuid));
+}
+
+/* A closed gate lets what runs end, begins nothing of what waits, refuses what is new, and tells when it is idle. */
+/* checklist: 74 */
+static void a_closed_gate_hands_back_what_has_not_begun(void **state) {
+        Fixture *f = *state;
+        End first = {}, waiting = {}, late = {};
+        Seen seen = {};
+
+        operation_submit(make(&block, json_pack("{s:s}", "instance_uuid", UUID), &first), f->gate, f->pool);
+        operation_submit(make(&block, json_pack("{s:s}", "instance_uuid", UUID), &waiting), f->gate, f->pool);
+        run_until(f->event, atomic_load(&blocked) == 1);
+        assert_int_equal(operation_gate_running(f->gate), 2);
+        operation_gate_foreach(f->gate, on_operation, &seen);
+        assert_int_equal(seen.n, 2);
+        assert_int_equal(seen.begun, 1);
+        assert_string_equal(seen.last, "rpc block " UUID);
+
+        operation_gate_close(f->gate);
+        operation_submit(make(&echo, NULL, &late), f->gate, f->pool);
+        assert_int_equal(late.ended, 1);
+        assert_false(late.begun);
+        assert_non_null(strstr(late.text, "echo was not begun"));
+        run_for(f->event, 10 * USEC_PER_MSEC);
+        assert_false(f->idle);
+
+        assert_return_code(sem_post(&released), 0);
+        run_until(f->event, f->idle);
+        assert_int_equal(atomic_load(&first.ended), 1);
+        assert_true(first.begun);
+        assert_int_equal(atomic_load(&waiting.ended), 1);
+        assert_false(waiting.begun);
+        assert_int_equal(atomic_load(&blocked), 1);
+        assert_int_equal(operation_gate_running(f->gate), 0);
+}
+
+static void an_idle_gate_tells_as_soon_as_it_is_closed(void **state) {
+        Fixture *f = *state;
+
+        operation_gate_close(f->gate);
+        run_until(f->event, f->idle);
+}
+
+static void a_stopped_pool_hands_back_too(void **state) {
+        Fixture *f = *state;
+        End end = {};
+
+        assert_int_equal(pool_stop(f->pool, 0), 0);
+        operation_submit(make(&slow_echo, NULL, &end), f->gate, f->pool);
+        assert_int_equal(end.ended, 1);
+        assert_false(end.begun);
+}
+
+static void a_thousand_operations_from_workers_all_end_and_are_counted(void **state) {
+        Fixture *f = *state;
+        enum { N = 1000 };
+        static End ends[N];
+
+        for (int i = 0; i < N; i++) {
+                ends[i] = (End){};
+                operation_submit(make(i % 2 ? &slow_echo : &failing, NULL, ends + i), f->gate, f->pool);
+        }
+        operation_gate_close(f->gate);
+        run_until(f->event, f->idle);
+        for (int i = 0; i < N; i++)
+                assert_int_equal(atomic_load(&ends[i].ended), 1);
+        assert_int_equal(operation_gate_accepted(f->gate), N);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(a_quick_method_runs_where_it_is_submitted, setup, teardown),
+                cmocka_unit_test_setup_teardown(others_run_on_a_worker_and_tell_their_failure, setup, teardown),
+                cmocka_unit_test_setup_teardown(wrong_arguments_are_a_TypeError_and_no_operation, setup, teardown),
+                cmocka_unit_test_setup_teardown(the_instance_is_found_in_either_form_of_arguments, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_closed_gate_hands_back_what_has_not_begun, setup, teardown),
+                cmocka_unit_test_setup_teardown(an_idle_gate_tells_as_soon_as_it_is_closed, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_stopped_pool_hands_back_too, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_thousand_operations_from_workers_all_end_and_are_counted, setup, teardown),
+        };
+
+        log_set_level(LOG_LEVEL_CRITICAL);
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
