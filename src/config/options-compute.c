@@ -53,6 +53,8 @@ const Option options_compute[] = {
         INTEGER("heal_instance_info_cache_interval", "60", "Seconds between repairs of an instance's network cache; 0 or below: never.",
                 RELOADABLE),
         INTEGER("host_state_interval", "120", "Seconds between looks at the host's capabilities.", RELOADABLE),
+        BOOLEAN("publish_service_capabilities", "false", "Send these capabilities to every scheduler at each tick, as schedulers of "
+                "2012 wanted.", RELOADABLE),
         INTEGER("bandwidth_poll_interval", "600", "Seconds between readings of the instances' traffic; 0 or below: never.", RELOADABLE,
                 NAMES("bandwith_poll_interval")),
         INTEGER("volume_usage_poll_interval", "0", "Seconds between readings of the volumes' use; 0: never.", RELOADABLE),

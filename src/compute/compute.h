@@ -1,0 +1,210 @@
+/* The inside of ComputeManager, for the files of this folder and their tests. What is shown of it is in manager.h.
+ *
+ * Threads: the fields of the first group are set at construction and never change. Those of the second are the main
+ * loop's. The third is under the lock. The gates belong to the one periodic task each. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "basic/id.h"
+#include "basic/mailbox.h"
+#include "compute/hooks.h"
+#include "compute/manager.h"
+#include "compute/notifier.h"
+#include "service/operation.h"
+
+/* A set of texts that remembers what was said already: only what is new is told again. */
+typedef struct NameSet {
+        char **items;
+        size_t n;
+} NameSet;
+void name_set_done(NameSet *s);
+bool name_set_has(const NameSet *s, const char *name);
+int name_set_add(NameSet *s, const char *name);         /* 1 if it is new, 0 if it was there, -ENOMEM */
+bool name_set_remove(NameSet *s, const char *name);     /* whether it was there */
+
+/* What is said in the log once, not each time. */
+enum {
+        SAID_FILTERING_RULES = 1 << 0,
+        SAID_UNCONFIRMED_RESIZES = 1 << 1,
+        SAID_BANDWIDTH = 1 << 2,
+        SAID_IMAGE_CACHE = 1 << 3,
+        SAID_HEAL_FAILED = 1 << 4,
+        SAID_NODES_EMPTY = 1 << 5,
+        SAID_HOST_STATS = 1 << 6,
+        SAID_SHELVED = 1 << 7,
+        SAID_PUBLISH_FAILED = 1 << 8,
+};
+
+struct ComputeManager {
+        Manager manager;                /* first: a Manager is one */
+
+        char *host;
+        char *driver_name;              /* what compute_driver said */
+        sd_event *event;
+        Pool *pool;
+        Store *store;
+        Messenger *messenger;           /* may be NULL */
+        ComputeDriver *driver;
+        NetworkApi *network_api;
+        VolumeApi *volume_api;
+        NetworkManager *network_manager;
+        Notifier *notifier;
+        Hooks *hooks;
+        char **extra;                   /* further construction arguments */
+        usec_t (*now)(void);            /* monotonic; a test turns it */
+        const char *boot_id_path;       /* a test has its own */
+        usec_t settle_delay;            /* a guest that went off by itself is believed after so long */
+
+        /* main loop */
+        ComputeNode node;
+        bool has_node;
+        usec_t node_updated;
+        char *hypervisor_error;
+        char *trouble;
+        NameSet settling;               /* uuids to look at again when settle_timer fires */
+        sd_event_source *settle_timer;
+
+        /* under the lock */
+        pthread_mutex_t lock;
+        Config *config;
+        Mailbox *mailbox;               /* NULL: the loop's part has ended */
+        json_t *last_capabilities;
+        NameSet unrecovered;            /* their recovery failed for a passing reason: tried again */
+        NameSet failed;                 /* those that recovery set to ERROR: named in trouble */
+        NameSet unknown_guests;         /* guests without a row, already named */
+        NameSet deleted_guests;         /* guests of deleted rows, already named */
+        NameSet heal_queue;
+        bool driver_ready;              /* driver.init_host has succeeded */
+        bool driver_closing;            /* cleanup_host was called: that the connection ends is no event */
+        bool host_rebooted;             /* since the service ran last */
+        char *boot_id;                  /* to be remembered when all recoveries have ended */
+        unsigned recovering;
+
+        pthread_mutex_t resources_lock; /* compute_resources: the tracker's, with all claims */
+
+        /* the gates of the seed: monotonic time of the last work, 0 = never */
+        usec_t last_host_check, last_bw_usage_poll, last_info_cache_heal;
+
+        atomic_uint refs;               /* the owner, and each job under way */
+        atomic_uint said;               /* SAID_… */
+        atomic_bool stopping;
+};
+
+static inline ComputeManager *manager_to_compute(Manager *m) {
+        return CONTAINER_OF(m, ComputeManager, manager);
+}
+
+/* ---- manager.c ---- */
+
+/* What the construction takes for granted; tests give their own driver. Owns @driver. */
+int compute_manager_new(ComputeManager **ret, const ManagerArgs *args, ComputeDriver *driver, NovaException *e);
+ComputeManager *compute_manager_ref(ComputeManager *m);
+ComputeManager *compute_manager_unref(ComputeManager *m);
+
+/* The snapshot in force, one reference. */
+Config *compute_manager_config(ComputeManager *m);
+
+/* Whether this is said for the first time. */
+bool compute_manager_say_once(ComputeManager *m, unsigned what);
+
+/* Runs @run on the pool; @uuid (may be NULL) is the key: after and before other work on that instance. */
+int compute_manager_submit(ComputeManager *m, JobKind kind, const char *name, const char *uuid, usec_t deadline,
+                           void (*run)(ComputeManager *m, const char *uuid));
+
+/* Any thread: hands the loop a new view of the node (copied); tells it that the driver's state or the list of failed
+ * instances changed; has an instance looked at once it has settled. */
+void compute_manager_show_node(ComputeManager *m, const ComputeNode *n);
+void compute_manager_show_hypervisor(ComputeManager *m, const char *error);
+void compute_manager_show_trouble(ComputeManager *m);
+void compute_manager_settle(ComputeManager *m, const char *uuid);
+
+/* Failures that pass by themselves: nothing is wrong with the instance or the request. */
+bool failure_is_passing(int r, const NovaException *e);
+bool failure_is(const NovaException *e, ExceptionClass c);
+/* For a driver's function that is not there. */
+int driver_not_implemented(NovaException *e, const char *function);
+#define driver_call(m, function, e, ...)                                                                 \
+        ((m)->driver->ops->function ? (m)->driver->ops->function((m)->driver, ##__VA_ARGS__, (e))        \
+                                    : driver_not_implemented((e), #function))
+/* A sentence for the log. */
+const char *failure_text(int r, const NovaException *e);
+
+/* ---- init-host.c ---- */
+
+/* What recovery does with an instance, by its states and the guest's (zed 4.5). Pure. */
+typedef enum RecoveryAction {
+        RECOVERY_LEAVE,                 /* nothing, not even its interfaces */
+        RECOVERY_CONTINUE,              /* states are well: interfaces, filters, restart after a boot of the host */
+        RECOVERY_ERROR,                 /* interrupted half-way: vm_state error */
+        RECOVERY_FORGET,                /* deleted but for its row */
+        RECOVERY_DELETE,                /* the deletion runs again */
+        RECOVERY_CLEAR_TASK,            /* then as CONTINUE */
+        RECOVERY_ACTIVE,                /* task done by the hypervisor: active, no task; then as CONTINUE */
+        RECOVERY_REBOOT_SOFT,
+        RECOVERY_REBOOT_HARD,
+        RECOVERY_UNPAUSE,
+        RECOVERY_POWER_OFF,
+        RECOVERY_POWER_ON,
+        RECOVERY_REVERT_MIGRATION,
+        RECOVERY_ABORT_LIVE_MIGRATION,
+        _RECOVERY_ACTION_MAX,
+} RecoveryAction;
+const char *recovery_action_to_string(RecoveryAction a);
+RecoveryAction recovery_action(VmState vm, TaskState task, PowerState guest);
+
+int compute_init_host(ComputeManager *m, RequestContext *c, NovaException *e);
+/* Those whose recovery failed for a passing reason, again. */
+void compute_recover_again(ComputeManager *m);
+
+/* ---- instance.c: what several themes do to one instance ---- */
+
+/* stub_network: there is no network service to talk to. */
+bool network_is_stub(ComputeManager *m);
+/* Its cached network info, always an array. New reference, NULL when out of memory. */
+json_t *instance_network_info(const Instance *i);
+/* Essex's numbers as today's, so that both compare. */
+PowerState power_state_normal(PowerState s);
+/* What the hypervisor says; POWER_NOSTATE and 0 when it knows no such guest, 1 when it does, -errno. */
+int compute_instance_power(ComputeManager *m, const Instance *i, PowerState *ret, NovaException *e);
+/* vm_state error, no task, and a fault row with @why. Returns 0, or -errno when the state could not be written. */
+int compute_instance_failed(ComputeManager *m, Instance *i, int r, const NovaException *why);
+/* Guest destroyed, network given back, row deleted (essex 11.4); volumes are not touched. */
+int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e);
+/* By the driver, hard or soft; then active, no task, the power state as it is. */
+int compute_instance_reboot(ComputeManager *m, RequestContext *c, Instance *i, RebootType type, NovaException *e);
+int compute_instance_power_off(ComputeManager *m, Instance *i, bool clean, NovaException *e);
+int compute_instance_power_on(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e);
+
+/* ---- power-sync.c ---- */
+
+/* What to do about an instance whose task_state is none. Pure: one verdict per row (F14). */
+typedef enum PowerVerdict {
+        POWER_KEEP,                     /* equal, or its vm_state says to leave it */
+        POWER_SAVE,                     /* only power_state is written */
+        POWER_STOP,                     /* the guest went off by itself: stopped */
+        POWER_FORCE_STOP,               /* the guest runs though it should not */
+        POWER_MISSING,                  /* the hypervisor does not know it: named, power_state none */
+        _POWER_VERDICT_MAX,
+} PowerVerdict;
+PowerVerdict power_verdict(VmState vm, PowerState db, PowerState guest, bool exists);
+
+/* One instance now, under its key: states read anew, then the verdict. */
+void compute_sync_instance(ComputeManager *m, const char *uuid);
+int compute_sync_power_states(ComputeManager *m, RequestContext *c, NovaException *e);
+void compute_on_driver_event(const DriverEvent *event, void *userdata);
+
+/* ---- capabilities.c ---- */
+int compute_report_driver_status(ComputeManager *m, RequestContext *c, NovaException *e);
+int compute_publish_capabilities(ComputeManager *m, RequestContext *c, NovaException *e);
+
+/* ---- methods.c, periodic.c ---- */
+const Method *compute_methods(size_t *ret_n);
+/* The hook of monkey_patch: notifies that @o is about to run (essex 5.1), without its secrets. */
+void compute_before_method(ComputeManager *m, const Operation *o);
+const RpcEndpoint *compute_endpoints(bool rpc_ping, size_t *ret_n);
+const PeriodicTask *compute_periodic_tasks(size_t *ret_n);
+
+/* True, and @last set to now, when @interval has passed since @last or it never happened. */
+bool gate_pass(ComputeManager *m, usec_t *last, usec_t interval);

@@ -1,0 +1,187 @@
+/* What recovery, power synchronization and the periodic tasks do to one instance, through the driver and the store. The
+ * requests of users come with their own files; these here are for what the host finds out by itself. Called under the
+ * instance's key, so that no request runs on it meanwhile. */
+#define LOG_LOGGER "nova.compute.manager"
+#include "compute/compute.h"
+
+#include <assert.h>
+
+#include "basic/json.h"
+#include "basic/log.h"
+
+bool network_is_stub(ComputeManager *m) {
+        static const char *const no[] = { "", "false", "no", "off", "0" };
+        _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
+        const char *text = strempty(config_string(config, "stub_network"));
+
+        for (size_t n = 0; n < ELEMENTSOF(no); n++)
+                if (strcasecmp(text, no[n]) == 0)
+                        return false;
+        return true;
+}
+
+json_t *instance_network_info(const Instance *i) {
+        json_t *info = NULL;
+
+        if (isempty(i->network_info) || json_parse(i->network_info, strlen(i->network_info), &info, NULL, 0) < 0)
+                return json_array();
+        if (!json_is_array(info)) {
+                json_decref(info);
+                return json_array();
+        }
+        return info;
+}
+
+PowerState power_state_normal(PowerState s) {
+        switch (s) {
+        case POWER_BLOCKED:
+                return POWER_RUNNING;
+        case POWER_SHUTOFF:
+                return POWER_SHUTDOWN;
+        case POWER_FAILED:
+        case POWER_BUILDING:
+                return POWER_NOSTATE;
+        default:
+                return s;
+        }
+}
+
+int compute_instance_power(ComputeManager *m, const Instance *i, PowerState *ret, NovaException *e) {
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+        DomainInfo info = {};
+        int r;
+
+        r = driver_call(m, get_info, &x, i, &info);
+        if (r >= 0) {
+                *ret = power_state_normal(info.state);
+                return 1;
+        }
+        if (failure_is(&x, EXC_INSTANCE_NOT_FOUND)) {
+                *ret = POWER_NOSTATE;
+                return 0;
+        }
+        exception_move(e, &x);
+        return r;
+}
+
+/* The power state as the hypervisor has it now, for a row about to be saved; stays as it is when it cannot be had. */
+static void refresh_power(ComputeManager *m, Instance *i) {
+        PowerState power;
+
+        if (compute_instance_power(m, i, &power, NULL) >= 0)
+                i->power_state = power;
+}
+
+static int save(ComputeManager *m, Instance *i, NovaException *e) {
+        int r;
+
+        r = m->store->ops->instance_save(m->store, i, NULL, e);
+        if (r == 0)
+                return exception_setf(e, EXC_INSTANCE_NOT_FOUND, "Instance %s could not be found.", i->uuid);
+        if (r < 0 && !exception_is_set(e))
+                return exception_set_errno(e, r, "Cannot save the instance");
+        return r;
+}
+
+int compute_instance_failed(ComputeManager *m, Instance *i, int r, const NovaException *why) {
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+        _cleanup_free_ char *message = NULL;
+        int code = exception_is_set(why) && why->code > 0 ? why->code : 500, q;
+
+        log_error("Instance %s is set to error: %s", i->uuid, failure_text(r, why));
+
+        i->vm_state = VM_ERROR;
+        i->task_state = TASK_NONE;
+        q = save(m, i, &x);
+        if (q < 0) {
+                log_error("Cannot write that instance %s is in error: %s", i->uuid, failure_text(q, &x));
+                return q;
+        }
+        message = strndup(failure_text(r, why), 255);
+        q = m->store->ops->instance_fault_create(m->store, i->uuid, m->host, code, strempty(message),
+                                                 exception_is_set(why) ? why->class_name : "");
+        if (q < 0)
+                log_warning("Cannot record the fault of instance %s: %s", i->uuid, failure_text(q, NULL));
+        return 0;
+}
+
+int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e) {
+        json_auto_t *info = instance_network_info(i);
+        int r;
+
+        if (!info)
+                return -ENOMEM;
+        if (i->volume_backed) {
+                (void) exception_setf(e, EXC_NOT_IMPLEMENTED, "Instance %s boots from a volume, which only its deletion by "
+                                      "request gives back", i->uuid);
+                return -EOPNOTSUPP;
+        }
+
+        r = driver_call(m, destroy, e, c, i, info, NULL, true);
+        if (r < 0)
+                return r;
+        /* Best effort from here on: what is left over is named, and the row goes. */
+        if (json_array_size(info) > 0 && !network_is_stub(m)) {
+                _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+
+                r = network_api_deallocate_for_instance(m->network_api, c, i, &x);
+                if (r < 0)
+                        log_warning("The network of deleted instance %s is not given back: %s", i->uuid, failure_text(r, &x));
+        }
+
+        i->vm_state = VM_DELETED;
+        i->task_state = TASK_NONE;
+        i->power_state = POWER_NOSTATE;
+        i->terminated_at = now_realtime();
+        i->cleaned = true;
+        r = save(m, i, e);
+        if (r < 0)
+                return r;
+        r = m->store->ops->instance_destroy(m->store, i->uuid);
+        return r < 0 ? exception_set_errno(e, r, "Cannot delete the instance's row") : 0;
+}
+
+int compute_instance_reboot(ComputeManager *m, RequestContext *c, Instance *i, RebootType type, NovaException *e) {
+        json_auto_t *info = instance_network_info(i);
+        int r;
+
+        if (!info)
+                return -ENOMEM;
+        r = driver_call(m, reboot, e, c, i, info, type, NULL);
+        if (r < 0)
+                return r;
+        i->vm_state = VM_ACTIVE;
+        i->task_state = TASK_NONE;
+        refresh_power(m, i);
+        return save(m, i, e);
+}
+
+int compute_instance_power_off(ComputeManager *m, Instance *i, bool clean, NovaException *e) {
+        _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
+        unsigned timeout = clean ? (unsigned) config_integer(config, "shutdown_timeout") : 0;
+        unsigned retry = clean ? (unsigned) config_integer(config, "compute.shutdown_retry_interval") : 0;
+        int r;
+
+        r = driver_call(m, power_off, e, i, timeout, retry);
+        if (r < 0)
+                return r;
+        i->vm_state = VM_STOPPED;
+        i->task_state = TASK_NONE;
+        refresh_power(m, i);
+        return save(m, i, e);
+}
+
+int compute_instance_power_on(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e) {
+        json_auto_t *info = instance_network_info(i);
+        int r;
+
+        if (!info)
+                return -ENOMEM;
+        r = driver_call(m, power_on, e, c, i, info, NULL);
+        if (r < 0)
+                return r;
+        i->vm_state = VM_ACTIVE;
+        i->task_state = TASK_NONE;
+        refresh_power(m, i);
+        return save(m, i, e);
+}

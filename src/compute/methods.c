@@ -1,0 +1,216 @@
+/* The one method table of ComputeManager (design.md section 4): what RPC serves, D-Bus offers and the documentation lists.
+ * A method that is not in it cannot be called, whatever its name (F23). Endpoints are those of a deployed nova-compute
+ * (zed 1.5), and Essex's. */
+#define LOG_LOGGER "nova.compute.manager"
+#include "compute/compute.h"
+
+#include <assert.h>
+
+#include "basic/log.h"
+#include "compute/host.h"
+
+#define MODULE "nova.compute.manager"
+#define CLASS MODULE ".ComputeManager"
+#define BOTH (SERVED_ZED | SERVED_ESSEX)
+
+#define ACTION_MANAGE_SERVICE "org.nova.compute1.manage-service"
+#define ACTION_UPDATE_RESOURCES "org.nova.compute1.update-resources"
+
+static const Argument no_arguments[] = { {} };
+
+static const Argument ping_arguments[] = {
+        { "arg", ARGUMENT_ANY, ARGUMENT_NULLABLE },
+        {},
+};
+
+static const Argument set_host_enabled_arguments[] = {
+        { "enabled", ARGUMENT_BOOLEAN },
+        { "host", ARGUMENT_STRING, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        {},
+};
+
+static const Argument host_maintenance_mode_arguments[] = {
+        { "host", ARGUMENT_STRING, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        { "mode", ARGUMENT_BOOLEAN },
+        { "host_param", ARGUMENT_STRING, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        {},
+};
+
+static const Argument host_power_action_arguments[] = {
+        { "action", ARGUMENT_STRING },
+        { "host", ARGUMENT_STRING, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        {},
+};
+
+/* An id is an integer in Essex, a uuid since. */
+static const Argument security_group_arguments[] = {
+        { "security_group_id", ARGUMENT_ANY },
+        {},
+};
+
+static const Argument instance_arguments[] = {
+        { "instance", ARGUMENT_ANY },
+        {},
+};
+
+/* X of zed 5.1: a failure is told to who listens, by its class and text and the arguments without secrets (F42). */
+static void notify_failure(ComputeManager *m, const Operation *o, int r, const NovaException *e) {
+        char publisher[256];
+        json_auto_t *payload = NULL;
+
+        if (!notifier_active(m->notifier))
+                return;
+        payload = json_pack("{s:o, s:{s:s, s:s}}", "args", method_masked_arguments(o->method, o->args), "exception", "class",
+                            exception_is_set(e) ? e->class_name : exception_class_name(EXC_NOVA), "message",
+                            failure_text(r, e));
+        if (!payload)
+                return;
+        (void) notifier_notify(m->notifier, o->context, notifier_publisher_id("compute", m->host, publisher, sizeof publisher),
+                               o->method->name, "ERROR", payload, NULL);
+}
+
+static int run(Operation *o, HostFunction f, json_t **ret, NovaException *e) {
+        ComputeManager *m = manager_to_compute(o->manager);
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+        int r;
+
+        r = f(m, o->context, o->args, ret, &x);
+        if (r < 0) {
+                notify_failure(m, o, r, &x);
+                if (!exception_is_set(&x))
+                        (void) exception_set_errno(&x, r, o->method->name);
+                exception_move(e, &x);
+        }
+        return r;
+}
+
+#define RUN(name)                                                                       \
+        static int run_##name(Operation *o, json_t **ret, NovaException *e) {           \
+                return run(o, host_##name, ret, e);                                     \
+        }
+
+RUN(service_version)
+RUN(service_config)
+RUN(ping)
+RUN(get_backdoor_port)
+RUN(rpc_server_ping)
+RUN(get_host_uptime)
+RUN(set_host_enabled)
+RUN(maintenance_mode)
+RUN(power_action)
+RUN(update_available_resource)
+RUN(publish_service_capabilities)
+RUN(refresh_security_group_rules)
+RUN(refresh_security_group_members)
+RUN(refresh_provider_fw_rules)
+RUN(refresh_instance_security_rules)
+
+static const Method methods[] = {
+        {
+                .name = "service_version", .arguments = no_arguments, .served = BOTH,
+                .flags = METHOD_QUICK | METHOD_REPEATABLE, .kind = JOB_QUERY, .run = run_service_version,
+        },
+        {
+                .name = "service_config", .arguments = no_arguments, .served = BOTH,
+                .flags = METHOD_REPEATABLE, .kind = JOB_QUERY, .deadline = 10 * USEC_PER_SEC,
+                .action = ACTION_MANAGE_SERVICE, .run = run_service_config,
+        },
+        {
+                .name = "ping", .arguments = ping_arguments, .served = SERVED_BASEAPI,
+                .flags = METHOD_QUICK | METHOD_REPEATABLE, .kind = JOB_QUERY, .run = run_ping,
+        },
+        {
+                .name = "get_backdoor_port", .arguments = no_arguments, .served = SERVED_BASEAPI,
+                .flags = METHOD_QUICK | METHOD_REPEATABLE, .kind = JOB_QUERY, .run = run_get_backdoor_port,
+        },
+        {
+                .name = "oslo_rpc_server_ping", .arguments = no_arguments, .served = SERVED_RPC_PING,
+                .flags = METHOD_QUICK | METHOD_REPEATABLE, .kind = JOB_QUERY, .run = run_rpc_server_ping,
+        },
+        {
+                .name = "get_host_uptime", .arguments = no_arguments, .served = BOTH,
+                .flags = METHOD_REPEATABLE, .kind = JOB_QUERY, .deadline = 10 * USEC_PER_SEC, .run = run_get_host_uptime,
+        },
+        {
+                .name = "set_host_enabled", .arguments = set_host_enabled_arguments, .served = BOTH,
+                .flags = METHOD_CHANGES_STATE | METHOD_REPEATABLE, .kind = JOB_STATE, .deadline = USEC_PER_MINUTE,
+                .action = ACTION_MANAGE_SERVICE, .run = run_set_host_enabled,
+        },
+        {
+                .name = "host_maintenance_mode", .arguments = host_maintenance_mode_arguments, .served = BOTH,
+                .flags = METHOD_CHANGES_STATE, .kind = JOB_STATE, .deadline = USEC_PER_MINUTE,
+                .action = ACTION_MANAGE_SERVICE, .run = run_maintenance_mode,
+        },
+        {
+                .name = "host_power_action", .arguments = host_power_action_arguments, .served = BOTH,
+                .flags = METHOD_CHANGES_STATE, .kind = JOB_STATE, .deadline = USEC_PER_MINUTE,
+                .action = ACTION_MANAGE_SERVICE, .run = run_power_action,
+        },
+        {
+                .name = "update_available_resource", .arguments = no_arguments, .served = BOTH,
+                .flags = METHOD_REPEATABLE, .kind = JOB_QUERY, .deadline = 30 * USEC_PER_SEC,
+                .action = ACTION_UPDATE_RESOURCES, .run = run_update_available_resource,
+        },
+        {
+                .name = "publish_service_capabilities", .arguments = no_arguments, .served = BOTH,
+                .flags = METHOD_REPEATABLE, .kind = JOB_QUERY, .deadline = 30 * USEC_PER_SEC,
+                .action = ACTION_UPDATE_RESOURCES, .run = run_publish_service_capabilities,
+        },
+        {
+                .name = "refresh_security_group_rules", .arguments = security_group_arguments, .served = BOTH,
+                .flags = METHOD_QUICK | METHOD_REPEATABLE, .kind = JOB_QUERY, .run = run_refresh_security_group_rules,
+        },
+        {
+                .name = "refresh_security_group_members", .arguments = security_group_arguments, .served = BOTH,
+                .flags = METHOD_QUICK | METHOD_REPEATABLE, .kind = JOB_QUERY, .run = run_refresh_security_group_members,
+        },
+        {
+                .name = "refresh_provider_fw_rules", .arguments = no_arguments, .served = BOTH,
+                .flags = METHOD_QUICK | METHOD_REPEATABLE, .kind = JOB_QUERY, .run = run_refresh_provider_fw_rules,
+        },
+        {
+                .name = "refresh_instance_security_rules", .arguments = instance_arguments, .served = BOTH,
+                .flags = METHOD_QUICK | METHOD_REPEATABLE, .kind = JOB_QUERY, .run = run_refresh_instance_security_rules,
+        },
+};
+
+const Method *compute_methods(size_t *ret_n) {
+        assert(ret_n);
+        *ret_n = ELEMENTSOF(methods);
+        return methods;
+}
+
+/* In the order in which a request looks for its endpoint; the last one is left out unless rpc_ping_enabled. */
+static const RpcEndpoint endpoints[] = {
+        { WIRE_ESSEX, NULL, 1, 0, SERVED_ESSEX },
+        { WIRE_OSLO, NULL, 6, 1, SERVED_ZED },
+        { WIRE_OSLO, "baseapi", 1, 1, SERVED_BASEAPI },
+        { WIRE_OSLO, NULL, 5, 13, SERVED_ZED },
+        { WIRE_OSLO, NULL, 1, 0, SERVED_RPC_PING },
+};
+
+const RpcEndpoint *compute_endpoints(bool rpc_ping, size_t *ret_n) {
+        assert(ret_n);
+        *ret_n = ELEMENTSOF(endpoints) - (rpc_ping ? 0 : 1);
+        return endpoints;
+}
+
+void compute_before_method(ComputeManager *m, const Operation *o) {
+        _cleanup_(config_unrefp) Config *config = NULL;
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+        json_auto_t *payload = NULL;
+        char event[128];
+
+        if (!hooks_notify(m->hooks, MODULE))
+                return;
+
+        config = compute_manager_config(m);
+        /* Arguments of a request have names, all of them. */
+        payload = json_pack("{s:[], s:o}", "args", "kwarg", method_masked_arguments(o->method, o->args));
+        if (!payload)
+                return;
+        snprintf(event, sizeof event, CLASS ".%s", o->method->name);
+        if (notifier_notify(m->notifier, o->context, strempty(config_string(config, "default_publisher_id")), event,
+                            strempty(config_string(config, "notifications.default_level")), payload, &e) < 0)
+                log_error("Cannot notify of %s: %s", event, failure_text(-EINVAL, &e));
+}

@@ -1,0 +1,270 @@
+/* Notifications: one message, handed to the drivers that the configuration names, under the names of Essex and of today.
+ * A driver's failure is logged and never reaches who notifies. */
+#define LOG_LOGGER "nova.notifier"
+#include "compute/notifier.h"
+
+#include <assert.h>
+#include <pthread.h>
+
+#include "basic/id.h"
+#include "basic/json.h"
+#include "basic/log.h"
+#include "basic/time-util.h"
+
+typedef enum NotifierDriver {
+        NOTIFIER_NO_OP,
+        NOTIFIER_LOG,
+        NOTIFIER_RABBIT,                /* un-enveloped, with a fresh admin context */
+        NOTIFIER_MESSAGING,             /* today's, un-enveloped */
+        NOTIFIER_MESSAGING_V2,          /* today's, enveloped */
+        NOTIFIER_LIST,                  /* all of list_notifier_drivers */
+        NOTIFIER_TEST,                  /* records */
+        _NOTIFIER_DRIVER_MAX,
+        _NOTIFIER_DRIVER_INVALID = -1,
+} NotifierDriver;
+
+static const struct {
+        const char *name;
+        NotifierDriver driver;
+} driver_names[] = {
+        { "nova.notifier.no_op_notifier", NOTIFIER_NO_OP },
+        { "nova.openstack.common.notifier.no_op_notifier", NOTIFIER_NO_OP },
+        { "no_op", NOTIFIER_NO_OP },
+        { "noop", NOTIFIER_NO_OP },
+        { "nova.notifier.log_notifier", NOTIFIER_LOG },
+        { "nova.openstack.common.notifier.log_notifier", NOTIFIER_LOG },
+        { "log", NOTIFIER_LOG },
+        { "nova.notifier.rabbit_notifier", NOTIFIER_RABBIT },
+        { "nova.openstack.common.notifier.rabbit_notifier", NOTIFIER_RABBIT },
+        { "nova.openstack.common.notifier.rpc_notifier", NOTIFIER_RABBIT },
+        { "rabbit", NOTIFIER_RABBIT },
+        { "messaging", NOTIFIER_MESSAGING },
+        { "messagingv2", NOTIFIER_MESSAGING_V2 },
+        { "nova.notifier.list_notifier", NOTIFIER_LIST },
+        { "list", NOTIFIER_LIST },
+        { "nova.notifier.test_notifier", NOTIFIER_TEST },
+        { "test", NOTIFIER_TEST },
+};
+
+/* Essex's five, with the level of the log driver's line and the word in the routing key. */
+static const struct {
+        const char *name, *key;
+        LogLevel level;
+} priorities[] = {
+        { "DEBUG", "debug", LOG_LEVEL_DEBUG },
+        { "WARN", "warn", LOG_LEVEL_WARNING },
+        { "INFO", "info", LOG_LEVEL_INFO },
+        { "ERROR", "error", LOG_LEVEL_ERROR },
+        { "CRITICAL", "critical", LOG_LEVEL_CRITICAL },
+};
+
+struct Notifier {
+        Messenger *messenger;
+        char **drivers;                 /* as configured */
+        char **list;                    /* of the list driver */
+        char **topics;
+        pthread_mutex_t lock;           /* of recorded */
+        json_t *recorded;
+};
+
+static int copy_list(const char *const *list, char ***ret) {
+        size_t n = 0;
+        char **copy;
+
+        while (list[n])
+                n++;
+        copy = calloc(n + 1, sizeof *copy);
+        if (!copy)
+                return -ENOMEM;
+        for (size_t k = 0; k < n; k++) {
+                copy[k] = strdup(list[k]);
+                if (!copy[k]) {
+                        strv_free(copy);
+                        return -ENOMEM;
+                }
+        }
+        *ret = copy;
+        return 0;
+}
+
+static NotifierDriver driver_from_string(const char *name) {
+        for (size_t n = 0; n < ELEMENTSOF(driver_names); n++)
+                if (streq(driver_names[n].name, name))
+                        return driver_names[n].driver;
+        return _NOTIFIER_DRIVER_INVALID;
+}
+
+int notifier_new(Notifier **ret, const Config *config, Messenger *m, NovaException *e _unused_) {
+        _cleanup_(notifier_freep) Notifier *n = NULL;
+        int r;
+
+        assert(ret && config);
+
+        n = calloc(1, sizeof *n);
+        if (!n)
+                return -ENOMEM;
+        pthread_mutex_init(&n->lock, NULL);
+        n->messenger = m;
+
+        r = copy_list(config_list(config, "oslo_messaging_notifications.driver"), &n->drivers);
+        if (r < 0)
+                return r;
+        r = copy_list(config_list(config, "oslo_messaging_notifications.topics"), &n->topics);
+        if (r < 0)
+                return r;
+        r = copy_list(config_list(config, "list_notifier_drivers"), &n->list);
+        if (r < 0)
+                return r;
+        n->recorded = json_array();
+        if (!n->recorded)
+                return -ENOMEM;
+
+        *ret = TAKE_PTR(n);
+        return 0;
+}
+
+Notifier *notifier_free(Notifier *n) {
+        if (!n)
+                return NULL;
+        strv_free(n->drivers);
+        strv_free(n->list);
+        strv_free(n->topics);
+        json_decref(n->recorded);
+        pthread_mutex_destroy(&n->lock);
+        free(n);
+        return NULL;
+}
+
+bool notifier_active(const Notifier *n) {
+        for (char **d = n->drivers; *d; d++)
+                if (driver_from_string(*d) != NOTIFIER_NO_OP)
+                        return true;
+        return false;
+}
+
+char *notifier_publisher_id(const char *service, const char *host, char *buf, size_t size) {
+        snprintf(buf, size, "%s.%s", service, host);
+        return buf;
+}
+
+static void problem(const json_t *message, const char *why) {
+        json_auto_t *masked = json_masked(message);
+        _cleanup_free_ char *text = masked ? json_text(masked) : NULL;
+
+        log_error("Problem '%s' attempting to send to notification system. Payload=%s", why, strempty(text));
+}
+
+static void notify_log(const json_t *message, LogLevel level) {
+        json_auto_t *masked = json_masked(message);
+        _cleanup_free_ char *text = masked ? json_text(masked) : NULL;
+        char logger[160];
+
+        snprintf(logger, sizeof logger, "nova.notification.%s", strempty(json_member_string(message, "event_type")));
+        if (text && log_enabled(level, logger))
+                log_write(level, logger, __FILE__, __LINE__, __func__, NULL, NULL, "%s", text);
+}
+
+static void notify_broker(Notifier *n, const RequestContext *c, const json_t *message, const char *key, bool envelope) {
+        char why[160];
+        int r;
+
+        for (char **topic = n->topics; *topic; topic++) {
+                r = n->messenger ? n->messenger->notify(n->messenger, c, *topic, key, message, envelope) : -ENOTCONN;
+                if (r >= 0)
+                        continue;
+                snprintf(why, sizeof why, "Could not send notification to %s.%s: %s", *topic, key, strerrordesc_np(-r));
+                problem(message, why);
+        }
+}
+
+static void notify_record(Notifier *n, const json_t *message) {
+        json_t *copy = json_deep_copy(message);
+
+        pthread_mutex_lock(&n->lock);
+        (void) json_array_append_new(n->recorded, copy);
+        pthread_mutex_unlock(&n->lock);
+}
+
+static void notify_by(Notifier *n, const char *name, const RequestContext *c, const json_t *message, size_t priority,
+                      bool in_list) {
+        char why[160];
+
+        switch (driver_from_string(name)) {
+        case NOTIFIER_NO_OP:
+                break;
+
+        case NOTIFIER_LOG:
+                notify_log(message, priorities[priority].level);
+                break;
+
+        case NOTIFIER_RABBIT: {
+                _cleanup_(context_unrefp) RequestContext *admin = context_new_admin();
+
+                if (admin)
+                        notify_broker(n, admin, message, priorities[priority].key, false);
+                break;
+        }
+
+        case NOTIFIER_MESSAGING:
+                notify_broker(n, c, message, priorities[priority].key, false);
+                break;
+
+        case NOTIFIER_MESSAGING_V2:
+                notify_broker(n, c, message, priorities[priority].key, true);
+                break;
+
+        case NOTIFIER_LIST:
+                if (in_list) {
+                        problem(message, "list_notifier_drivers names the list notifier itself");
+                        break;
+                }
+                for (char **d = n->list; *d; d++)
+                        notify_by(n, *d, c, message, priority, true);
+                break;
+
+        case NOTIFIER_TEST:
+                notify_record(n, message);
+                break;
+
+        default:
+                /* The capacity notifier among them: the resource tracker counts what it counted. */
+                snprintf(why, sizeof why, "There is no notification driver %.100s", name);
+                problem(message, why);
+                break;
+        }
+}
+
+int notifier_notify(Notifier *n, const RequestContext *c, const char *publisher_id, const char *event_type,
+                    const char *priority, const json_t *payload, NovaException *e) {
+        char id[UUID_TEXT_MAX], now[TIME_TEXT_MAX];
+        json_auto_t *message = NULL;
+        size_t p = 0;
+
+        assert(n && publisher_id && event_type && priority);
+
+        while (p < ELEMENTSOF(priorities) && !streq(priority, priorities[p].name))
+                p++;
+        if (p == ELEMENTSOF(priorities)) {
+                (void) exception_setf(e, EXC_VALUE_ERROR, "%s not in valid priorities: DEBUG, WARN, INFO, ERROR, CRITICAL",
+                                      priority);
+                return -EINVAL;
+        }
+
+        message = json_pack("{s:s, s:s, s:s, s:s, s:O?, s:s}", "message_id", uuid4(id), "publisher_id", publisher_id,
+                            "event_type", event_type, "priority", priority, "payload", payload, "timestamp",
+                            time_format_log(now_realtime(), now));
+        if (!message)
+                return -ENOMEM;
+        for (char **d = n->drivers; *d; d++)
+                notify_by(n, *d, c, message, p, false);
+        return 0;
+}
+
+json_t *notifier_recorded(Notifier *n) {
+        json_t *copy;
+
+        pthread_mutex_lock(&n->lock);
+        copy = json_deep_copy(n->recorded);
+        pthread_mutex_unlock(&n->lock);
+        return copy;
+}

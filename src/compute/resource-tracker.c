@@ -1,0 +1,293 @@
+/* The resource tracker: the arithmetic as one pure function, and around it the rows of the nodes. The hypervisor is asked
+ * before the lock is taken, so that a slow one holds up nobody who claims. */
+#define LOG_LOGGER "nova.compute.resource_tracker"
+#include "compute/resource-tracker.h"
+
+#include <assert.h>
+
+#include "basic/json.h"
+#include "basic/log.h"
+#include "compute/compute.h"
+
+#define MIB_PER_GIB 1024
+
+void resource_settings_read(ResourceSettings *s, const Config *config) {
+        *s = (ResourceSettings) {
+                .reserved_host_memory_mb = config_integer(config, "reserved_host_memory_mb"),
+                .reserved_host_disk_mb = config_integer(config, "reserved_host_disk_mb"),
+                .reserved_host_cpus = config_integer(config, "reserved_host_cpus"),
+                .cpu_allocation_ratio = config_float(config, "cpu_allocation_ratio"),
+                .ram_allocation_ratio = config_float(config, "ram_allocation_ratio"),
+                .disk_allocation_ratio = config_float(config, "disk_allocation_ratio"),
+                .initial_cpu_allocation_ratio = config_float(config, "initial_cpu_allocation_ratio"),
+                .initial_ram_allocation_ratio = config_float(config, "initial_ram_allocation_ratio"),
+                .initial_disk_allocation_ratio = config_float(config, "initial_disk_allocation_ratio"),
+        };
+}
+
+/* Adds one to the counter <prefix><name> of @stats, which holds texts. */
+static int count(json_t *stats, const char *prefix, const char *name) {
+        _cleanup_free_ char *key = NULL;
+        const char *before;
+        char text[24];
+
+        if (asprintf(&key, "%s%s", prefix, name) < 0)
+                return -ENOMEM;
+        before = json_member_string(stats, key);
+        snprintf(text, sizeof text, "%lld", before ? atoll(before) + 1 : 1);
+        return json_object_set_new(stats, key, json_string(text)) < 0 ? -ENOMEM : 0;
+}
+
+static bool is_io_task(TaskState t) {
+        return t == TASK_RESIZE_MIGRATING || t == TASK_REBUILDING || t == TASK_RESIZE_PREP || t == TASK_IMAGE_SNAPSHOT ||
+               t == TASK_IMAGE_BACKUP || t == TASK_RESCUING || t == TASK_UNSHELVING;
+}
+
+static bool is_tracked(const Instance *i) {
+        if (i->deleted || i->vm_state == VM_DELETED)
+                return false;
+        return i->vm_state != VM_SHELVED_OFFLOADED || i->task_state == TASK_SPAWNING;
+}
+
+static double ratio(double configured, double own, double initial) {
+        return configured > 0 ? configured : own > 0 ? own : initial;
+}
+
+int resource_tracker_compute(ComputeNode *node, const InstanceList *instances, bool first, const ResourceSettings *s) {
+        json_auto_t *stats = NULL;
+        int64_t instances_seen = 0, io = 0;
+        const char *builds;
+        char text[24];
+        int r = 0;
+
+        assert(node && instances && s);
+
+        /* Failed builds count on from what the row says; all else is counted anew. */
+        builds = json_member_string(node->stats, "failed_builds");
+        stats = json_pack("{s:s}", "failed_builds", builds ? builds : "0");
+        if (!stats)
+                return -ENOMEM;
+
+        node->vcpus_reserved = s->reserved_host_cpus;
+        node->memory_mb_reserved = s->reserved_host_memory_mb;
+        node->local_gb_reserved = s->reserved_host_disk_mb / MIB_PER_GIB;       /* divided, not multiplied (F18) */
+        node->vcpus_used = node->vcpus_reserved;
+        node->memory_mb_used = node->memory_mb_reserved;
+        node->local_gb_used = node->local_gb_reserved;
+        node->current_workload = 0;
+
+        for (size_t n = 0; n < instances->n && r >= 0; n++) {
+                const Instance *i = &instances->items[n];
+
+                if (!is_tracked(i) || (isempty(i->node) ? !first : !streq_ptr(i->node, node->hypervisor_hostname)))
+                        continue;
+
+                node->vcpus_used += i->vcpus;
+                node->memory_mb_used += i->memory_mb;
+                node->local_gb_used += (i->volume_backed ? 0 : i->root_gb) + i->ephemeral_gb + i->swap_mb / MIB_PER_GIB;
+                instances_seen++;
+                if (i->task_state != TASK_NONE)
+                        node->current_workload++;
+                if (i->vm_state == VM_BUILDING)
+                        io++;
+                if (is_io_task(i->task_state))
+                        io++;
+
+                r = count(stats, "num_vm_", strempty(vm_state_to_string(i->vm_state)));
+                if (r >= 0)
+                        r = count(stats, "num_task_", i->task_state == TASK_NONE ? "None" : task_state_to_string(i->task_state));
+                if (r >= 0)
+                        r = count(stats, "num_os_type_", i->os_type ? i->os_type : "None");
+                if (r >= 0)
+                        r = count(stats, "num_proj_", i->project_id ? i->project_id : "None");
+        }
+        if (r < 0)
+                return r;
+
+        snprintf(text, sizeof text, "%lld", (long long) instances_seen);
+        if (json_object_set_new(stats, "num_instances", json_string(text)) < 0)
+                return -ENOMEM;
+        snprintf(text, sizeof text, "%lld", (long long) io);
+        if (json_object_set_new(stats, "io_workload", json_string(text)) < 0)
+                return -ENOMEM;
+
+        node->running_vms = instances_seen;
+        node->free_ram_mb = node->memory_mb - node->memory_mb_used;
+        node->free_disk_gb = node->local_gb - node->local_gb_used;
+        node->cpu_allocation_ratio = ratio(s->cpu_allocation_ratio, node->cpu_allocation_ratio, s->initial_cpu_allocation_ratio);
+        node->ram_allocation_ratio = ratio(s->ram_allocation_ratio, node->ram_allocation_ratio, s->initial_ram_allocation_ratio);
+        node->disk_allocation_ratio = ratio(s->disk_allocation_ratio, node->disk_allocation_ratio, s->initial_disk_allocation_ratio);
+
+        json_decref(node->stats);
+        node->stats = json_incref(stats);
+        return 0;
+}
+
+/* ---- rows ---- */
+
+static int set_text(char **where, const char *text) {
+        char *copy = strdup(text);
+
+        if (!copy)
+                return -ENOMEM;
+        free(*where);
+        *where = copy;
+        return 0;
+}
+
+/* What the hypervisor does not say and the service knows. */
+static int complete(ComputeManager *m, const Config *config, const char *name, ComputeNode *node) {
+        int r;
+
+        r = set_text(&node->host, m->host);
+        if (r >= 0)
+                r = set_text(&node->hypervisor_hostname, name);
+        if (r >= 0)
+                r = set_text(&node->host_ip, strempty(config_string(config, "my_ip")));
+        if (r >= 0 && !node->metrics)
+                r = set_text(&node->metrics, "[]");
+        if (r >= 0 && !node->pci_device_pools && !(node->pci_device_pools = json_array()))
+                r = -ENOMEM;
+        return r;
+}
+
+/* What stays as the row has it. */
+static int inherit(ComputeNode *node, const ComputeNode *row) {
+        node->id = row->id;
+        node->cpu_allocation_ratio = row->cpu_allocation_ratio;
+        node->ram_allocation_ratio = row->ram_allocation_ratio;
+        node->disk_allocation_ratio = row->disk_allocation_ratio;
+        node->created_at = row->created_at;
+        node->updated_at = row->updated_at;
+        json_decref(node->stats);
+        node->stats = row->stats ? json_incref(row->stats) : NULL;
+        return row->uuid ? set_text(&node->uuid, row->uuid) : 0;
+}
+
+static int service_id(ComputeManager *m, const Config *config, int64_t *ret, NovaException *e) {
+        _cleanup_(service_record_list_done) ServiceRecordList services = {};
+        int r;
+
+        r = m->store->ops->service_list(m->store, m->host, config_string(config, "compute_topic"), &services);
+        if (r < 0)
+                return exception_set_errno(e, r, "Cannot read the service of this host");
+        if (services.n == 0) {
+                (void) exception_setf(e, EXC_COMPUTE_SERVICE_UNAVAILABLE, "Compute service of %s is unavailable at this time.",
+                                      m->host);
+                return -EAGAIN;
+        }
+        *ret = services.items[0].id;
+        return 0;
+}
+
+static int update_row(ComputeManager *m, const Config *config, ComputeNode *node, bool first, NovaException *e) {
+        _cleanup_(instance_list_done) InstanceList instances = {};
+        _cleanup_(compute_node_done) ComputeNode row = {};
+        ResourceSettings settings;
+        int found, r;
+
+        resource_settings_read(&settings, config);
+        r = service_id(m, config, &node->service_id, e);
+        if (r < 0)
+                return r;
+        found = m->store->ops->compute_node_get(m->store, m->host, node->hypervisor_hostname, &row);
+        if (found < 0)
+                return exception_set_errno(e, found, "Cannot read the compute node's row");
+        if (found > 0) {
+                r = inherit(node, &row);
+                if (r < 0)
+                        return r;
+        }
+        r = m->store->ops->instance_list_by_host(m->store, m->host, READ_DELETED_NO, &instances);
+        if (r < 0)
+                return exception_set_errno(e, r, "Cannot list the instances of this host");
+        r = resource_tracker_compute(node, &instances, first, &settings);
+        if (r < 0)
+                return r;
+
+        if (found > 0) {
+                /* Not columns, so never a reason to save. */
+                row.vcpus_reserved = node->vcpus_reserved;
+                row.memory_mb_reserved = node->memory_mb_reserved;
+                row.local_gb_reserved = node->local_gb_reserved;
+                if (compute_node_equal(node, &row))
+                        return 0;
+                r = m->store->ops->compute_node_save(m->store, node);
+                if (r > 0)
+                        return 0;
+                if (r < 0)
+                        return exception_set_errno(e, r, "Cannot save the compute node's row");
+                node->id = 0;           /* gone meanwhile: a new one */
+                node->uuid = (free(node->uuid), NULL);
+        }
+        r = m->store->ops->compute_node_create(m->store, node);
+        if (r < 0)
+                return exception_set_errno(e, r, "Cannot create the compute node's row");
+        log_info("Compute node record created for %s:%s with uuid: %s", m->host, node->hypervisor_hostname, strempty(node->uuid));
+        return 0;
+}
+
+/* Rows of this host whose node the hypervisor names no more, and of services that are dead (F66). */
+static int destroy_vanished(ComputeManager *m, char *const *names, NovaException *e) {
+        _cleanup_(compute_node_list_done) ComputeNodeList rows = {};
+        int r;
+
+        r = m->store->ops->compute_node_list_by_host(m->store, m->host, &rows);
+        if (r < 0)
+                return exception_set_errno(e, r, "Cannot list the compute nodes of this host");
+
+        for (size_t n = 0; n < rows.n; n++) {
+                bool there = false;
+
+                for (char *const *name = names; *name && !there; name++)
+                        there = streq_ptr(rows.items[n].hypervisor_hostname, *name);
+                if (there)
+                        continue;
+                log_info("Deleting orphan compute node %lld, hypervisor host is %s, nodes are %s%s", (long long) rows.items[n].id,
+                         strempty(rows.items[n].hypervisor_hostname), names[0], names[1] ? ", …" : "");
+                r = m->store->ops->compute_node_destroy(m->store, rows.items[n].id);
+                if (r < 0)
+                        return exception_set_errno(e, r, "Cannot delete an orphan compute node's row");
+        }
+        return 0;
+}
+
+static void names_free(char ***names) {
+        if (*names)
+                strv_free(*names);
+}
+
+int resource_tracker_update(ComputeManager *m, RequestContext *c _unused_, NovaException *e) {
+        _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
+        _cleanup_(names_free) char **names = NULL;
+        int r;
+
+        r = driver_call(m, get_available_nodes, e, &names);
+        if (r < 0)
+                return r;
+        if (!names || !names[0]) {
+                /* No reason to delete the rows: a hypervisor that is not well may say so. */
+                if (compute_manager_say_once(m, SAID_NODES_EMPTY))
+                        log_warning("The hypervisor names no node: the resources of this host are not updated.");
+                return 0;
+        }
+
+        for (size_t n = 0; names[n]; n++) {
+                _cleanup_(compute_node_done) ComputeNode node = {};
+
+                r = driver_call(m, get_available_resource, e, names[n], &node);
+                if (r >= 0)
+                        r = complete(m, config, names[n], &node);
+                if (r < 0)
+                        return r;
+
+                pthread_mutex_lock(&m->resources_lock);
+                r = update_row(m, config, &node, n == 0, e);
+                pthread_mutex_unlock(&m->resources_lock);
+                if (r < 0)
+                        return r;
+                if (n == 0)
+                        compute_manager_show_node(m, &node);
+        }
+        return destroy_vanished(m, names, e);
+}

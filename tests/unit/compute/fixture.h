@@ -1,0 +1,51 @@
+/* A whole ComputeManager for tests: the fake driver, a SQLite store in a directory of its own, a Messenger that records,
+ * a real pool and loop. */
+#pragma once
+
+#include "compute/compute.h"
+#include "recording-messenger.h"
+#include "virt/fake/fake.h"
+
+typedef struct Fixture {
+        char dir[64];
+        sd_event *event;
+        Pool *pool;
+        Config *config;
+        Store *store;
+        ComputeDriver *driver;          /* the manager's */
+        ComputeDriverOps ops;           /* what it is called through: a test may replace entries */
+        const ComputeDriverOps *real;   /* the fake's own */
+        RecordingMessenger messenger;
+        ComputeManager *m;
+        RequestContext *context;
+        unsigned notified;              /* MANAGER_CHANGED_… seen since the test cleared it */
+        unsigned notifications;
+} Fixture;
+
+/* @assignments: options besides those of the directory, NULL-terminated, may be NULL. */
+Fixture *fixture_new(const char *const *assignments);
+void fixture_free(Fixture *f);
+static inline void fixture_freep(Fixture **f) {
+        if (*f)
+                fixture_free(*f);
+}
+#define _fixture_ _cleanup_(fixture_freep)
+
+/* Runs the loop until @done says so, or fails the test after ten seconds. */
+void fixture_wait(Fixture *f, bool (*done)(Fixture *f));
+/* Until the pool has nothing to do and every note has been read. */
+void fixture_settle(Fixture *f);
+
+/* The uuid of the n-th instance of a test. */
+const char *fixture_uuid(unsigned n, char buf[static UUID_TEXT_MAX]);
+/* A row of this host, with 512 MiB, 1 vCPU, 10 GiB. */
+void fixture_row(Fixture *f, unsigned n, VmState vm, TaskState task, PowerState power);
+/* The same with a guest in state @guest; POWER_NOSTATE = no guest. */
+void fixture_instance(Fixture *f, unsigned n, VmState vm, TaskState task, PowerState power, PowerState guest);
+/* Reads it anew, deleted or not; fails the test if it is not there. */
+void fixture_read(Fixture *f, unsigned n, Instance *ret);
+PowerState fixture_guest(Fixture *f, unsigned n);       /* POWER_NOSTATE: there is none */
+/* The first column of the first row of a query, as a number; -1 = no row. */
+int64_t fixture_query(Fixture *f, const char *sql);
+/* Makes the row of services that the tracker wants. */
+int64_t fixture_service(Fixture *f);
