@@ -1,0 +1,222 @@
+/* A request between its delivery and the moment its outcome is safe. The handler may end it on any thread; what follows
+ * there is encoding the reply and handing it to the publisher. Acks and freeing are the server thread's. */
+#include <assert.h>
+#include <errno.h>
+
+#define LOG_LOGGER "nova.rpc"
+#include "basic/log.h"
+#include "rpc/rpc-internal.h"
+
+RpcRequest *request_new(RpcServer *s, Envelope *e, RequestContext *c) {
+        RpcRequest *r = calloc(1, sizeof *r);
+
+        if (!r)
+                return NULL;
+        r->server = s;
+        r->envelope = *e;
+        *e = ENVELOPE_NULL;
+        r->context = c;
+        pthread_mutex_lock(&s->lock);
+        s->alive++;
+        pthread_mutex_unlock(&s->lock);
+        return r;
+}
+
+void request_free(RpcRequest *r) {
+        RpcServer *s = r->server;
+        bool last;
+
+        envelope_done(&r->envelope);
+        context_unref(r->context);
+        free(r->raw);
+        free(r);
+        pthread_mutex_lock(&s->lock);
+        last = --s->alive == 0 && s->detached;
+        pthread_mutex_unlock(&s->lock);
+        if (last)
+                server_free_memory(s);
+}
+
+const char *rpc_request_method(const RpcRequest *r) {
+        return r->envelope.method;
+}
+
+const char *rpc_request_namespace(const RpcRequest *r) {
+        return r->envelope.namespace;
+}
+
+void rpc_request_version(const RpcRequest *r, unsigned *ret_major, unsigned *ret_minor) {
+        *ret_major = r->envelope.major;
+        *ret_minor = r->envelope.minor;
+}
+
+WireFormat rpc_request_format(const RpcRequest *r) {
+        return r->envelope.format;
+}
+
+RequestContext *rpc_request_context(const RpcRequest *r) {
+        return r->context;
+}
+
+const json_t *rpc_request_args(const RpcRequest *r) {
+        return r->envelope.args;
+}
+
+const char *rpc_request_unique_id(const RpcRequest *r) {
+        return r->envelope.unique_id;
+}
+
+bool rpc_request_wants_reply(const RpcRequest *r) {
+        return r->envelope.msg_id;
+}
+
+bool rpc_request_redelivered(const RpcRequest *r) {
+        return r->redelivered;
+}
+
+void request_settle(RpcRequest *r) {
+        RpcServer *s = r->server;
+        bool post;
+
+        pthread_mutex_lock(&s->lock);
+        assert(!r->queued);
+        if (r->pending) {
+                r->pending = false;
+                s->finishing--;
+        }
+        if (s->detached) {
+                /* Its reply outlived the server: nobody else knows of it. */
+                pthread_mutex_unlock(&s->lock);
+                request_free(r);
+                return;
+        }
+        r->queued = true;
+        r->next_settled = s->settled;
+        s->settled = r;
+        post = !s->settling && !s->stopping;
+        s->settling = true;
+        if (s->finishing == 0)
+                pthread_cond_broadcast(&s->changed);
+        /* Under the lock: once the server's thread has seen it, the server may be gone. */
+        if (post)
+                server_post_settled(s);
+        pthread_mutex_unlock(&s->lock);
+}
+
+static void on_reply_done(Outgoing *o, int r) {
+        RpcRequest *q = o->userdata;
+
+        if (q)
+                request_settle(q);
+}
+
+/* Nobody has the queue for the moment: the outcome is known all the same, and the publisher goes on trying. The
+ * delivery must not hold up others that wait for their turn behind the prefetch. */
+static void on_reply_missing(Outgoing *o) {
+        RpcRequest *q = o->userdata;
+
+        o->userdata = NULL;
+        if (q)
+                request_settle(q);
+}
+
+static const char *reply_queue(const Envelope *e) {
+        return e->reply_q ? e->reply_q : e->msg_id;
+}
+
+/* Publishes what answers @e; @q (may be NULL) is settled with the last message. Returns 0, or a negative number: then
+ * nothing is on its way that would settle it. */
+static int send_reply(Rpc *rpc, const Envelope *e, const json_t *result, const NovaException *x, RpcRequest *q) {
+        char id[HEX_ID_MAX];
+        ReplyHead head = {.format = e->format, .msg_id = e->msg_id, .reply_q = e->reply_q, .unique_id = uuid4_hex(id)};
+        Body bodies[2] = {};
+        int n, r = 0;
+
+        n = envelope_reply(&head, result, x, bodies);
+        if (n < 0)
+                return n;
+        for (int i = 0; i < n && r >= 0; i++) {
+                Outgoing *o = outgoing_new(OUTGOING_DIRECT, NULL, reply_queue(e), &bodies[i]);
+
+                if (!o) {
+                        r = -ENOMEM;
+                        break;
+                }
+                o->mandatory = rpc->options->mandatory;
+                if (i == n - 1) {
+                        o->done = on_reply_done;
+                        o->on_missing = on_reply_missing;
+                        o->userdata = q;
+                }
+                r = publisher_send(rpc->publisher, o);
+                if (r < 0)
+                        outgoing_free(o);
+        }
+        body_done(&bodies[0]);
+        body_done(&bodies[1]);
+        return r;
+}
+
+void reply_failure(Rpc *rpc, const Envelope *e, const NovaException *x) {
+        if (!e->msg_id || (e->format == WIRE_OSLO && !e->reply_q))
+                return;
+        if (send_reply(rpc, e, NULL, x, NULL) < 0)
+                log_warning("No memory for the failure reply to a bad message");
+}
+
+void request_send_heartbeat(RpcRequest *r) {
+        char id[HEX_ID_MAX];
+        const Envelope *e = &r->envelope;
+        ReplyHead head = {.format = e->format, .msg_id = e->msg_id, .reply_q = e->reply_q, .unique_id = uuid4_hex(id)};
+        Body body = {};
+        Outgoing *o;
+
+        if (envelope_heartbeat(&head, &body) < 0)
+                return;
+        o = outgoing_new(OUTGOING_DIRECT, NULL, reply_queue(e), &body);
+        body_done(&body);
+        if (!o)
+                return;
+        o->mandatory = r->server->rpc->options->mandatory;
+        o->no_resend = true;
+        o->give_up = now_monotonic() + e->monitor;
+        if (publisher_send(r->server->rpc->publisher, o) < 0)
+                outgoing_free(o);
+}
+
+void rpc_request_finish(RpcRequest *r, json_t *result, const NovaException *e) {
+        RpcServer *s = r->server;
+        json_auto_t *owned = result;
+        bool reply;
+        int k;
+
+        pthread_mutex_lock(&s->lock);
+        assert(r->state == REQUEST_RUNNING);
+        r->state = REQUEST_FINISHED;
+        reply = r->envelope.msg_id && !r->abandoned;
+        if (reply) {
+                r->pending = true;
+                s->finishing++;
+        }
+        pthread_mutex_unlock(&s->lock);
+
+        if (!reply) {
+                request_settle(r);
+                return;
+        }
+        k = send_reply(s->rpc, &r->envelope, owned, e, r);
+        if (k < 0) {
+                log_error("The reply to %s could not be sent: %s", r->envelope.method, strerrordesc_np(-k));
+                request_settle(r);
+        }
+}
+
+void rpc_request_hand_back(RpcRequest *r) {
+        RpcServer *s = r->server;
+
+        pthread_mutex_lock(&s->lock);
+        assert(r->state == REQUEST_RUNNING);
+        r->state = REQUEST_HANDED_BACK;
+        pthread_mutex_unlock(&s->lock);
+        request_settle(r);
+}
