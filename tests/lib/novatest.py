@@ -235,8 +235,10 @@ def rpc_client(url, host='testhost', topic='compute', version='6.0', namespace=N
     """The real Python client: (transport, client with call and cast)."""
     import oslo_messaging
     from oslo_config import cfg
+    from oslo_messaging._metrics import client as metrics       # as a client's own module would
     conf = cfg.ConfigOpts()
     conf([], project='novatest')
+    conf.register_opts(metrics.oslo_messaging_metrics, group='oslo_messaging_metrics')
     # registers [oslo_messaging_rabbit]; options by URL query would not do for the CA file
     transport = oslo_messaging.get_rpc_transport(conf, url)
     for name, value in (tls or {}).items():
