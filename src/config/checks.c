@@ -1,4 +1,4 @@
-/* Rules over several options. An impossible combination is an error; a pair of times in an order that defeats one of them
+/* Rules over several options. An impossible combination is an error; a pair of numbers in an order that defeats one of them
  * gets a warning, and is put right where Nova does so too: peers sharing one nova.conf must all be able to start. */
 #include <errno.h>
 #include <stdio.h>
@@ -6,14 +6,14 @@
 #include "config/config-internal.h"
 
 /* @shorter must be below @longer (or equal, unless strict), or it never comes to what @longer is for. */
-typedef struct TimePair {
+typedef struct OrderedPair {
         const char *shorter, *longer;
         bool strict;
         enum { PAIR_WARN, PAIR_LOWER, PAIR_RAISE } remedy;      /* raise: to 2.5 times the shorter, as Nova does */
         const char *why;
-} TimePair;
+} OrderedPair;
 
-static const TimePair pairs[] = {
+static const OrderedPair pairs[] = {
         { "report_interval", "service_down_time", true, PAIR_RAISE, "the service would be taken for down between two reports" },
         { "oslo_messaging_rabbit.heartbeat_timeout_threshold", "rpc_response_timeout", false, PAIR_WARN,
           "calls would time out before a silent broker is noticed" },
@@ -22,6 +22,7 @@ static const TimePair pairs[] = {
         { "rpc_response_timeout", "long_rpc_timeout", false, PAIR_WARN, "long calls would time out before short ones" },
         { "oslo_messaging_rabbit.rabbit_retry_interval", "oslo_messaging_rabbit.rabbit_interval_max", false, PAIR_LOWER,
           "the first wait for the broker would be longer than the longest" },
+        { "conn_pool_min_size", "rpc_conn_pool_size", false, PAIR_LOWER, "more connections would be kept than there may be" },
 };
 
 static int64_t number_of(const Config *c, const char *name) {
@@ -35,9 +36,9 @@ static int set_number(Config *c, const char *name, int64_t n, ConfigError *e) {
         return value_replace(c, config_value(c, name), text, e);
 }
 
-static int check_pair(Config *c, const TimePair *p, ConfigError *e) {
+static int check_pair(Config *c, const OrderedPair *p, ConfigError *e) {
         int64_t a = number_of(c, p->shorter), b = number_of(c, p->longer);
-        char remedy[96] = "";
+        char remedy[64] = "";
         int r = 0;
 
         /* 0 and below switch a timeout off, so there is no order. */
@@ -83,12 +84,6 @@ static int check_queues(const Config *c, ConfigError *e) {
 
                 return config_fail(e, "%s: [oslo_messaging_rabbit] rabbit_ha_queues and (%s) rabbit_quorum_queue exclude each other: "
                                    "set one of them to false", strempty(a), strempty(b));
-        }
-        if (number_of(c, "conn_pool_min_size") > number_of(c, "rpc_conn_pool_size")) {
-                _cleanup_free_ char *origin = config_origin(c, "conn_pool_min_size");
-
-                return config_fail(e, "%s: [DEFAULT] conn_pool_min_size = %lld: must be at most rpc_conn_pool_size = %lld", strempty(origin),
-                                   (long long) number_of(c, "conn_pool_min_size"), (long long) number_of(c, "rpc_conn_pool_size"));
         }
         return 0;
 }

@@ -162,6 +162,9 @@ Value *config_value(const Config *c, const char *name);
 int config_check(Config *c, ConfigError *e);
 int config_warn(Config *c, const char *format, ...) _printf_(2, 3);
 
+/* Calls @f for each password in the URLs of @text, from the left; stops at its first negative return, and returns that. */
+int url_passwords(const char *text, int (*f)(const char *password, size_t n, void *userdata), void *userdata);
+
 /* Defaults that are computed. */
 int dynamic_hostname(char **ret);
 int dynamic_my_ip(char **ret);

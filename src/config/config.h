@@ -2,7 +2,8 @@
  * A reload makes a new one. Snapshots are reference counted and may be read from any thread.
  *
  * Options are named "name" for [DEFAULT] and "group.name" for others, with underscores: "report_interval",
- * "libvirt.virt_type". Asking for a name that is not in the table, or as another type, is our mistake and asserts. */
+ * "libvirt.virt_type"; a deprecated name means the same option. Asking for a name that is not in the table, or as another
+ * type, is our mistake and asserts. */
 #pragma once
 
 #include <stdbool.h>
@@ -130,11 +131,13 @@ char *config_shown(const Config *c, const Option *o);
 /* @text with the passwords of the URLs in it as ***. malloc'ed; NULL when out of memory. */
 char *mask_url(const char *text);
 
-/* --help and --show-config. */
+/* --help and --show-config; the latter can be read as a configuration file, but for its secrets. */
 void config_print_help(FILE *f, const char *program);
 void config_print(const Config *c, FILE *f);
+/* data/nova.conf.sample */
+void config_print_sample(FILE *f);
 
-/* Calls log_add_secret for each secret value, and passwords inside URLs. */
+/* Calls log_add_secret for each secret value that was given, and passwords inside URLs. Returns 0 or -ENOMEM. */
 int config_register_secrets(const Config *c);
 
 /* How many names of the files are unknown to us, each counted once; -ENOMEM. *ret_names (may be NULL): a new vector of them,
@@ -142,5 +145,6 @@ int config_register_secrets(const Config *c);
 int config_unknown(const Config *c, char ***ret_names);
 /* What is odd but no reason to stop: timeouts in the wrong order (what was made of them), deprecated names. A sentence each. */
 const char *const *config_warnings(const Config *c);
-/* Logs both: a WARNING per warning; unknown names counted in one INFO line and named at DEBUG. */
+/* Logs both: a WARNING per warning; unknown names counted in one INFO line and named at DEBUG, and so are those given that
+ * have no effect here. */
 void config_log_unknown(const Config *c);

@@ -21,7 +21,6 @@ const Option options_service[] = {
         STRING("state_backend", "local", "Where the truth about instances lives: local is a database file on this host. conductor, "
                "a cell of an OpenStack control plane, is not yet built.", CHOICES("local", "conductor")),
         STRING("state_path", "/var/lib/nova", "Directory of all that must survive a restart."),
-        STRING("lock_path", "$oslo_concurrency.lock_path", "Directory of lock files shared between processes."),
         STRING("pybasedir", "/usr/lib/python3/dist-packages", "Where the Python service is installed; only for $pybasedir in other values."),
         STRING("bindir", "/usr/bin", "Where programs of this service are; for $bindir in other values."),
         STRING("tempdir", NULL, "Directory for temporary files; unset: the system's."),
@@ -92,7 +91,7 @@ const Option options_service[] = {
 #undef GROUP
 
 #define GROUP "oslo_concurrency"
-        STRING("lock_path", "$state_path/lock", "Directory of lock files shared between processes."),
+        STRING("lock_path", "$state_path/lock", "Directory of lock files shared between processes.", NAMES("lock_path")),
         BOOLEAN("disable_process_locking", "false", "Lock nothing between processes.", NAMES("disable_process_locking")),
 #undef GROUP
 

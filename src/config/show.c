@@ -1,127 +1,9 @@
 /* What people see of the configuration: --help, --show-config, values with secrets taken out. */
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 
 #include "config/config-internal.h"
-
-/* ---- URLs ---- */
-
-/* "user:password@host" of one host: where the password begins, or NULL. @more: parts with an @ follow, so that a part
- * without one may be the beginning of a password with a comma in it. */
-static const char *find_password(const char *part, size_t n, bool more, const char **ret_end) {
-        const char *colon = memchr(part, ':', n), *at = memrchr(part, '@', n);
-
-        if (!colon || (at && colon > at) || (!at && !more))
-                return NULL;
-        *ret_end = at ? at : part + n;
-        return colon + 1;
-}
-
-static void mask_authority(FILE *f, const char *s, size_t n) {
-        const char *end = s + n;
-
-        while (s < end) {
-                const char *comma = memchr(s, ',', (size_t) (end - s)), *stop = comma ? comma : end, *password, *after = NULL;
-
-                password = find_password(s, (size_t) (stop - s), memchr(stop, '@', (size_t) (end - stop)), &after);
-                if (password) {
-                        fwrite(s, 1, (size_t) (password - s), f);
-                        fputs("***", f);
-                        fwrite(after, 1, (size_t) (stop - after), f);
-                } else
-                        fwrite(s, 1, (size_t) (stop - s), f);
-                if (comma)
-                        fputc(',', f);
-                s = comma ? comma + 1 : end;
-        }
-}
-
-static bool is_secret_key(const char *key, size_t n) {
-        static const char *const words[] = { "pass", "secret", "token" };
-
-        for (size_t i = 0; i < ELEMENTSOF(words); i++)
-                for (size_t k = 0; k + strlen(words[i]) <= n; k++)
-                        if (strncasecmp(key + k, words[i], strlen(words[i])) == 0)
-                                return true;
-        return false;
-}
-
-/* "?a=b&password=c" */
-static void mask_query(FILE *f, const char *s, size_t n) {
-        const char *end = s + n;
-
-        while (s < end) {
-                const char *next = memchr(s + 1, '&', (size_t) (end - s - 1)), *stop = next ? next : end;
-                const char *equals = memchr(s, '=', (size_t) (stop - s));
-
-                if (equals && is_secret_key(s, (size_t) (equals - s)))
-                        fprintf(f, "%.*s***", (int) (equals + 1 - s), s);
-                else
-                        fwrite(s, 1, (size_t) (stop - s), f);
-                s = stop;
-        }
-}
-
-static void mask_one(FILE *f, const char *s, size_t n) {
-        const char *end = s + n, *scheme = memmem(s, n, "://", 3), *path, *query, *at;
-
-        if (!scheme) {
-                fwrite(s, 1, n, f);
-                return;
-        }
-        scheme += 3;
-        fwrite(s, 1, (size_t) (scheme - s), f);
-
-        path = scheme;
-        while (path < end && !strchr("/?#", *path))
-                path++;
-        at = memrchr(scheme, '@', (size_t) (end - scheme));
-        if (at && at > path) {
-                /* An @ beyond the host: a password with / or ? in it that nobody encoded, perhaps. Hide too much. */
-                const char *colon = memchr(scheme, ':', (size_t) (at - scheme));
-
-                if (colon) {
-                        fprintf(f, "%.*s***", (int) (colon + 1 - scheme), scheme);
-                        scheme = at;
-                        path = scheme;
-                        while (path < end && !strchr("/?#", *path))
-                                path++;
-                }
-        }
-
-        mask_authority(f, scheme, (size_t) (path - scheme));
-        query = memchr(path, '?', (size_t) (end - path));
-        fwrite(path, 1, (size_t) ((query ? query : end) - path), f);
-        if (query)
-                mask_query(f, query, (size_t) (end - query));
-}
-
-char *mask_url(const char *text) {
-        char *masked = NULL;
-        size_t size;
-        FILE *f;
-
-        f = open_memstream(&masked, &size);
-        if (!f)
-                return NULL;
-        /* Each word by itself: a list of URLs, a sentence with one in it. */
-        while (*text) {
-                size_t n = strcspn(text, " \t\n");
-
-                mask_one(f, text, n);
-                text += n;
-                n = strspn(text, " \t\n");
-                fwrite(text, 1, n, f);
-                text += n;
-        }
-        if (ferror(f) | fclose(f)) {
-                free(masked);
-                return NULL;
-        }
-        return masked;
-}
 
 char *config_shown(const Config *c, const Option *o) {
         const Value *v;
@@ -222,6 +104,27 @@ void config_print_help(FILE *f, const char *program) {
         }
 }
 
+/* As it would be read: one line per value of a multi-valued option, further lines of another indented. */
+static void print_setting(FILE *f, const Option *o, const char *prefix, const char *text) {
+        bool again = o->type == OPTION_MULTI_STRING;
+
+        fprintf(f, "%s%s =%s", prefix, o->name, *text ? " " : "");
+        while (*text) {
+                size_t n = strcspn(text, "\n");
+
+                fwrite(text, 1, n, f);
+                text += n;
+                if (*text == '\n') {
+                        if (again)
+                                fprintf(f, "\n%s%s = ", prefix, o->name);
+                        else
+                                fprintf(f, "\n%s    ", prefix);
+                        text++;
+                }
+        }
+        fputc('\n', f);
+}
+
 void config_print(const Config *c, FILE *f) {
         const char *group = "";
         const Option *o;
@@ -237,14 +140,28 @@ void config_print(const Config *c, FILE *f) {
                         fprintf(f, "%s[%s]\n", i == 0 ? "" : "\n", group ? group : "DEFAULT");
                 }
 
-                fprintf(f, "%s%s =", config_is_set(c, name) ? "" : "#", o->name);
-                /* A value of several lines is written as it would be read. */
-                for (const char *p = strempty(shown); *p;) {
-                        size_t n = strcspn(p, "\n");
+                fprintf(f, "# %s\n", strempty(origin));
+                print_setting(f, o, config_is_set(c, name) ? "" : "#", strempty(shown));
+        }
+}
 
-                        fprintf(f, "%s%.*s", p == shown ? " " : "\n    ", (int) n, p);
-                        p += n + (p[n] == '\n');
+void config_print_sample(FILE *f) {
+        const char *last = "";
+        const Option *o;
+
+        fputs("# Sample configuration of nova-compute: every option that has an effect, with its default.\n"
+              "# Comments begin at the beginning of a line only. Values may refer to others as $name or $group.name.\n", f);
+
+        for (size_t i = 0; (o = option_table_at(i)); i++) {
+                if (o->flags & OPTION_ACCEPTED)
+                        continue;
+                if (i == 0 || !streq_ptr(last, o->group)) {
+                        last = o->group;
+                        fprintf(f, "\n[%s]\n", last ? last : "DEFAULT");
                 }
-                fprintf(f, "    # %s\n", strempty(origin));
+                fputc('\n', f);
+                print_wrapped(f, o->help, 0, "# ");
+                print_facts(f, o, "# ");
+                print_setting(f, o, "#", o->flags & OPTION_SECRET ? "" : strempty(o->value));
         }
 }

@@ -28,7 +28,7 @@ static void describe_allowed(const Option *o, char *buf, size_t size) {
         const char *kind = o->type == OPTION_FLOAT ? "a number" : "a whole number";
         size_t n = 0;
 
-        switch (o->type) {
+        switch (o->choices ? OPTION_STRING : o->type) {
         case OPTION_BOOLEAN:
                 snprintf(buf, size, "true or false (also yes, no, on, off, 1, 0)");
                 return;
@@ -388,7 +388,7 @@ static int join_multi(Value *v) {
 
 static int make_single(Config *c, Value *v, size_t row, ConfigError *e) {
         const Assignment *a = find_assignment(&c->input, row);
-        bool number = v->option->type == OPTION_INTEGER || v->option->type == OPTION_FLOAT || v->option->type == OPTION_BOOLEAN;
+        bool number = v->option->type == OPTION_INTEGER || v->option->type == OPTION_FLOAT;
         _cleanup_free_ char *text = NULL, *fallback = NULL;
         int r;
 
