@@ -115,8 +115,10 @@ int compute_driver_load_file(const Config *config, const char *path, ComputeDriv
         }
 
         d = module->construct(config, e);
-        if (!d)         /* the module stays: it may have begun threads before it gave up */
-                return exception_setf(e, EXC_NOVA, "Unable to load the virtualization driver: %s: not constructed", path);
+        if (!d) {       /* the module stays: it may have begun threads before it gave up */
+                r = exception_setf(e, EXC_NOVA, "Unable to load the virtualization driver: %s: not constructed", path);
+                return e ? e->error : r;        /* that of its own exception, if it made one */
+        }
         if (d->magic != COMPUTE_DRIVER_MAGIC || d->abi != COMPUTE_DRIVER_ABI || !d->ops || !d->ops->free) {
                 (void) TAKE_PTR(d);     /* whatever it is, it has no free that could be trusted */
                 return exception_setf(e, EXC_NOVA, "Expected object of type: ComputeDriver: %s constructs something else", path);

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <time.h>
 
 #define RETRY_FIRST (1 * USEC_PER_SEC)
 #define RETRY_CAP (60 * USEC_PER_SEC)
@@ -174,6 +173,51 @@ static void drop(virConnectPtr connection, int event_id) {
         (void) virConnectClose(connection);
 }
 
+typedef struct Drop {
+        LibvirtDriver *d;
+        virConnectPtr connection;
+        int event_id;
+} Drop;
+
+static void *drop_run(void *data) {
+        Drop *p = data;
+
+        drop(p->connection, p->event_id);
+        event_loop_unref();
+        libvirt_driver_unref(p->d);
+        free(p);
+        return NULL;
+}
+
+static int start_thread(void *(*f)(void *data), void *data) {
+        sigset_t all, former;
+        pthread_t thread;
+        int r;
+
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &former);
+        r = -pthread_create(&thread, NULL, f, data);
+        pthread_sigmask(SIG_SETMASK, &former, NULL);
+        if (r >= 0)
+                (void) pthread_detach(thread);
+        return r;
+}
+
+/* A connection over which a call hangs may hang its closing too: that must not keep the next one from being opened. */
+static void drop_aside(LibvirtDriver *d, virConnectPtr connection, int event_id) {
+        Drop *p = calloc(1, sizeof *p);
+
+        if (p && event_loop_ref(NULL) >= 0) {
+                *p = (Drop){ .d = libvirt_driver_ref(d), .connection = connection, .event_id = event_id };
+                if (start_thread(drop_run, p) >= 0)
+                        return;
+                event_loop_unref();
+                libvirt_driver_unref(d);
+        }
+        free(p);
+        drop(connection, event_id);
+}
+
 /* Opens and publishes, under open_lock. */
 static int open_connection(LibvirtDriver *d, NovaException *e) {
         virConnectAuth auth = no_credentials();
@@ -233,16 +277,8 @@ static int ensure(LibvirtDriver *d, NovaException *e) {
         pthread_mutex_unlock(&d->lock);
 
         if (old)
-                drop(old, event_id);
+                drop_aside(d, old, event_id);
         return open_connection(d, e);
-}
-
-/* Under the lock: waits until told or @deadline. */
-static void wait_until(LibvirtDriver *d, usec_t deadline) {
-        const struct timespec t = { .tv_sec = (time_t) (deadline / USEC_PER_SEC),
-                                    .tv_nsec = (long) (deadline % USEC_PER_SEC) * 1000 };
-
-        (void) pthread_cond_clockwait(&d->changed, &d->lock, CLOCK_MONOTONIC, &t);
 }
 
 static void *connector_run(void *data) {
@@ -257,14 +293,14 @@ static void *connector_run(void *data) {
                 usec_t retry;
 
                 if (d->connection && !d->lost) {
-                        pthread_cond_wait(&d->changed, &d->lock);
+                        libvirt_watch_calls(d);
                         continue;
                 }
                 if (now_monotonic() - d->connected_at > PROVEN_GOOD && d->connection)
                         attempt = 0;
                 retry = now_monotonic() + backoff_delay(attempt++, RETRY_FIRST, RETRY_CAP);
                 while (!d->stopping && now_monotonic() < retry && !(d->connection && !d->lost))
-                        wait_until(d, retry);
+                        libvirt_wait(d, retry);
                 if (d->stopping)
                         break;
 
@@ -291,22 +327,16 @@ static void *connector_run(void *data) {
         return NULL;
 }
 
+/* libvirt_disconnect waits for its end, but not for ever. */
 static int start_connector(LibvirtDriver *d, NovaException *e) {
-        sigset_t all, former;
-        pthread_t thread;
         int r;
 
-        (void) libvirt_driver_ref(d);
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &former);
-        r = -pthread_create(&thread, NULL, connector_run, d);
-        pthread_sigmask(SIG_SETMASK, &former, NULL);
+        r = start_thread(connector_run, libvirt_driver_ref(d));
         if (r < 0) {
                 libvirt_driver_unref(d);
                 return exception_set_errno(e, r, "A thread for the connection to libvirt");
         }
 
-        (void) pthread_detach(thread);  /* libvirt_disconnect waits for its end, but not for ever */
         pthread_mutex_lock(&d->lock);
         d->has_connector = true;
         pthread_mutex_unlock(&d->lock);
@@ -367,31 +397,8 @@ void libvirt_disconnect(LibvirtDriver *d) {
         d->stopping = true;
         pthread_cond_broadcast(&d->changed);
         while (d->has_connector && !d->ended && now_monotonic() < deadline)
-                wait_until(d, deadline);
+                libvirt_wait(d, deadline);
         while (d->telling > 0)
                 pthread_cond_wait(&d->changed, &d->lock);
         pthread_mutex_unlock(&d->lock);
-}
-
-LibvirtUse libvirt_use(ComputeDriver *driver, NovaException *e) {
-        LibvirtDriver *d = libvirt_driver_ref(CONTAINER_OF(driver, LibvirtDriver, base));
-        LibvirtUse u = { .d = d };
-
-        pthread_mutex_lock(&d->lock);
-        if (d->connection && !d->lost && !d->stopping && virConnectRef(d->connection) >= 0)
-                u.connection = d->connection;
-        pthread_mutex_unlock(&d->lock);
-
-        if (!u.connection) {
-                u.r = exception_setf(e, EXC_HYPERVISOR_UNAVAILABLE,
-                                     "Connection to the hypervisor is broken on host: %s (%s: not connected)", d->host, d->uri);
-                exception_kwarg(e, "host", json_string(d->host));
-        }
-        return u;
-}
-
-void libvirt_use_done(LibvirtUse *u) {
-        if (u->connection)
-                (void) virConnectClose(u->connection);
-        libvirt_driver_unref(u->d);
 }

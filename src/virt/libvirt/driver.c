@@ -117,6 +117,8 @@ static int read_options(LibvirtDriver *d, const Config *config, NovaException *e
         d->keepalive_interval = (int) config_integer(config, "libvirt.keepalive_interval");
         d->keepalive_count = (unsigned) config_integer(config, "libvirt.keepalive_count");
 
+        d->call_timeout = (usec_t) config_integer(config, "libvirt.call_timeout") * USEC_PER_SEC;
+
         r = read_cpu_set(config, "compute.cpu_shared_set", &d->shared, e);
         if (r < 0)
                 return r;
@@ -125,6 +127,16 @@ static int read_options(LibvirtDriver *d, const Config *config, NovaException *e
         if (r < 0)
                 return r;
         d->has_dedicated = r > 0;
+        r = read_cpu_set(config, "vcpu_pin_set", &d->shared, e);
+        if (r < 0)
+                return r;
+        if (r > 0) {    /* the older name of both: for floating and for pinned guests alike */
+                if (d->has_shared || d->has_dedicated)
+                        return exception_setf(e, EXC_INVALID, "vcpu_pin_set and [compute] cpu_shared_set or cpu_dedicated_set exclude each other");
+                d->dedicated = d->shared;
+                d->has_shared = d->has_dedicated = true;
+                return 0;
+        }
         for (unsigned c = 0; d->has_shared && d->has_dedicated && c < CPU_SET_MAX; c++)
                 if (CPU_ISSET(c, &d->shared) && CPU_ISSET(c, &d->dedicated))
                         return exception_setf(e, EXC_INVALID, "CPU %u is in both [compute] cpu_shared_set and cpu_dedicated_set", c);

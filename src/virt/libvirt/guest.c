@@ -103,11 +103,11 @@ static int not_found(const NovaException *e) {
 }
 
 static int libvirt_get_info(ComputeDriver *driver, const Instance *i, DomainInfo *ret, NovaException *e) {
-        _libvirt_use_ LibvirtUse u = libvirt_use(driver, e);
+        _libvirt_use_ LibvirtUse u = {};
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         virDomainInfo info;
 
-        if (u.r < 0)
+        if (libvirt_use(&u, driver, "get_info", e) < 0)
                 return u.r;
         domain = libvirt_domain(&u, i, e);
         if (!domain)
@@ -121,22 +121,22 @@ static int libvirt_get_info(ComputeDriver *driver, const Instance *i, DomainInfo
 }
 
 static int libvirt_get_num_instances(ComputeDriver *driver, NovaException *e) {
-        _libvirt_use_ LibvirtUse u = libvirt_use(driver, e);
+        _libvirt_use_ LibvirtUse u = {};
         _cleanup_(domain_list_done) DomainList domains = {};
         int r;
 
-        if (u.r < 0)
+        if (libvirt_use(&u, driver, "get_num_instances", e) < 0)
                 return u.r;
         r = libvirt_domains(&u, 0, &domains, e);
         return r < 0 ? r : (int) domains.n;
 }
 
 static int libvirt_instance_exists(ComputeDriver *driver, const Instance *i, NovaException *e) {
-        _libvirt_use_ LibvirtUse u = libvirt_use(driver, e);
+        _libvirt_use_ LibvirtUse u = {};
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         _cleanup_exception_ NovaException why = {};
 
-        if (u.r < 0)
+        if (libvirt_use(&u, driver, "instance_exists", e) < 0)
                 return u.r;
         domain = libvirt_domain(&u, i, &why);
         if (domain)
@@ -149,13 +149,13 @@ static int libvirt_instance_exists(ComputeDriver *driver, const Instance *i, Nov
 }
 
 static int list(ComputeDriver *driver, bool uuids, char ***ret, NovaException *e) {
-        _libvirt_use_ LibvirtUse u = libvirt_use(driver, e);
+        _libvirt_use_ LibvirtUse u = {};
         _cleanup_(domain_list_done) DomainList domains = {};
         _cleanup_(strv_freep) char **texts = NULL;
         size_t k = 0;
         int r;
 
-        if (u.r < 0)
+        if (libvirt_use(&u, driver, "list_instances", e) < 0)
                 return u.r;
         r = libvirt_domains(&u, 0, &domains, e);
         if (r < 0)
@@ -205,13 +205,13 @@ static int domain_and_xml(const LibvirtUse *u, const Instance *i, virDomainPtr *
 
 /* The names that the devices of a kind have: <disk>'s inside the guest, <interface>'s on the host. */
 static int list_devices(ComputeDriver *driver, const char *kind, const Instance *i, json_t **ret, NovaException *e) {
-        _libvirt_use_ LibvirtUse u = libvirt_use(driver, e);
+        _libvirt_use_ LibvirtUse u = {};
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         _cleanup_(xml_doc_freep) xmlDocPtr doc = NULL;
         json_t *names;
         int r;
 
-        if (u.r < 0)
+        if (libvirt_use(&u, driver, "list_devices", e) < 0)
                 return u.r;
         r = domain_and_xml(&u, i, &domain, &doc, e);
         if (r < 0)
@@ -236,11 +236,11 @@ static int libvirt_list_interfaces(ComputeDriver *d, const Instance *i, json_t *
 }
 
 static int libvirt_block_stats(ComputeDriver *driver, const Instance *i, const char *disk, json_t **ret, NovaException *e) {
-        _libvirt_use_ LibvirtUse u = libvirt_use(driver, e);
+        _libvirt_use_ LibvirtUse u = {};
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         virDomainBlockStatsStruct s;
 
-        if (u.r < 0)
+        if (libvirt_use(&u, driver, "block_stats", e) < 0)
                 return u.r;
         domain = libvirt_domain(&u, i, e);
         if (!domain)
@@ -253,11 +253,11 @@ static int libvirt_block_stats(ComputeDriver *driver, const Instance *i, const c
 }
 
 static int libvirt_interface_stats(ComputeDriver *driver, const Instance *i, const char *interface, json_t **ret, NovaException *e) {
-        _libvirt_use_ LibvirtUse u = libvirt_use(driver, e);
+        _libvirt_use_ LibvirtUse u = {};
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         virDomainInterfaceStatsStruct s;
 
-        if (u.r < 0)
+        if (libvirt_use(&u, driver, "interface_stats", e) < 0)
                 return u.r;
         domain = libvirt_domain(&u, i, e);
         if (!domain)
@@ -290,12 +290,12 @@ static void add_bw_usage(virDomainPtr domain, json_t *all) {
 }
 
 static int libvirt_get_all_bw_usage(ComputeDriver *driver, usec_t start _unused_, usec_t stop _unused_, json_t **ret, NovaException *e) {
-        _libvirt_use_ LibvirtUse u = libvirt_use(driver, e);
+        _libvirt_use_ LibvirtUse u = {};
         _cleanup_(domain_list_done) DomainList domains = {};
         json_t *all;
         int r;
 
-        if (u.r < 0)
+        if (libvirt_use(&u, driver, "get_all_bw_usage", e) < 0)
                 return u.r;
         r = libvirt_domains(&u, VIR_CONNECT_LIST_DOMAINS_ACTIVE, &domains, e);
         if (r < 0)

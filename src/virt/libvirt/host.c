@@ -39,10 +39,10 @@ static char *node_name(const LibvirtUse *u, NovaException *e) {
 }
 
 static int libvirt_get_available_nodes(ComputeDriver *driver, char ***ret, NovaException *e) {
-        _libvirt_use_ LibvirtUse u = libvirt_use(driver, e);
+        _libvirt_use_ LibvirtUse u = {};
         char **nodes;
 
-        if (u.r < 0)
+        if (libvirt_use(&u, driver, "get_available_nodes", e) < 0)
                 return u.r;
         nodes = calloc(2, sizeof *nodes);
         if (!nodes)
@@ -219,12 +219,12 @@ static int read_host(const LibvirtUse *u, Host *h, NovaException *e) {
 }
 
 static int libvirt_get_available_resource(ComputeDriver *driver, const char *node, ComputeNode *ret, NovaException *e) {
-        _libvirt_use_ LibvirtUse u = libvirt_use(driver, e);
+        _libvirt_use_ LibvirtUse u = {};
         _cleanup_(compute_node_done) ComputeNode n = {};
         _cleanup_(host_done) Host h = {};
         int r;
 
-        if (u.r < 0)
+        if (libvirt_use(&u, driver, "get_available_resource", e) < 0)
                 return u.r;
         n.hypervisor_hostname = node_name(&u, e);
         if (!n.hypervisor_hostname)
@@ -263,11 +263,11 @@ static int libvirt_get_available_resource(ComputeDriver *driver, const char *nod
 }
 
 static int libvirt_get_host_stats(ComputeDriver *driver, bool refresh _unused_, json_t **ret, NovaException *e) {
-        _libvirt_use_ LibvirtUse u = libvirt_use(driver, e);
+        _libvirt_use_ LibvirtUse u = {};
         _cleanup_(host_done) Host h = {};
         int r;
 
-        if (u.r < 0)
+        if (libvirt_use(&u, driver, "get_host_stats", e) < 0)
                 return u.r;
         r = read_host(&u, &h, e);
         if (r < 0)
@@ -320,11 +320,11 @@ static int libvirt_get_volume_connector(ComputeDriver *driver, const Instance *i
 }
 
 static int libvirt_compare_cpu(ComputeDriver *driver, const char *cpu_info, NovaException *e) {
-        _libvirt_use_ LibvirtUse u = libvirt_use(driver, e);
+        _libvirt_use_ LibvirtUse u = {};
         _cleanup_free_ char *xml = NULL;
         int r;
 
-        if (u.r < 0)
+        if (libvirt_use(&u, driver, "compare_cpu", e) < 0)
                 return u.r;
         r = cpu_info_to_xml(cpu_info, &xml, e);
         if (r < 0)

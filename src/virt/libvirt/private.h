@@ -10,6 +10,8 @@
 #include "virt/cpu-set.h"
 #include "virt/driver.h"
 
+typedef struct LibvirtUse LibvirtUse;
+
 typedef struct LibvirtDriver {
         ComputeDriver base;
         atomic_uint refs;               /* the owner, each call under way, each callback known to libvirt, the connector */
@@ -23,6 +25,7 @@ typedef struct LibvirtDriver {
         bool has_shared, has_dedicated;
         int keepalive_interval;         /* seconds; 0 = off */
         unsigned keepalive_count;
+        usec_t call_timeout;            /* 0 = none */
 
         pthread_mutex_t open_lock;      /* only one opens; taken before lock, held while libvirt connects */
         pthread_mutex_t lock;           /* of what follows */
@@ -34,6 +37,7 @@ typedef struct LibvirtDriver {
         bool has_connector;             /* from the first success on */
         bool ended;                     /* the connector is done */
         unsigned telling;               /* callbacks under way */
+        LibvirtUse *uses;               /* calls under way, the youngest first */
         usec_t connected_at;
         char *hostname;                 /* as libvirt said first: the node's name must not change */
         DriverEventCallback callback;
@@ -57,14 +61,25 @@ bool libvirt_is_connected(LibvirtDriver *d);
 /* @connection does not work any more: has it replaced, and told once. */
 void libvirt_lost(LibvirtDriver *d, virConnectPtr connection, const char *why);
 
-typedef struct LibvirtUse {
+/* A call under way. It must not be moved. */
+struct LibvirtUse {
         LibvirtDriver *d;
         virConnectPtr connection;
         int r;                          /* 0, or HypervisorUnavailable's errno, with @e set */
-} LibvirtUse;
-LibvirtUse libvirt_use(ComputeDriver *driver, NovaException *e);
+        const char *method;
+        usec_t started;
+        LibvirtUse *next, **link;
+};
+/* Fills @u, which libvirt_use_done ends. Returns u->r. */
+int libvirt_use(LibvirtUse *u, ComputeDriver *driver, const char *method, NovaException *e);
 void libvirt_use_done(LibvirtUse *u);
 #define _libvirt_use_ _cleanup_(libvirt_use_done)
+
+/* calls.c; both under the lock, which they give up while they wait. */
+void libvirt_wait(LibvirtDriver *d, usec_t deadline);   /* until told that something changed, or @deadline (monotonic) */
+/* Until something is to be done about the connection. A call that has overrun libvirt.call_timeout is named, and its
+ * connection taken for lost: it may have used up what libvirt's daemon grants to one client. */
+void libvirt_watch_calls(LibvirtDriver *d);
 
 /* error.c: fills @e of libvirt's last error of this thread, in the sentence "<what>: <libvirt's text>", or as the class of
  * Nova that says the same. @i: whose domain it is about, or NULL. Has a dead connection replaced. Returns the errno. */
