@@ -1,7 +1,7 @@
 /* The request context and its two forms on the wire. See context.h.
  *
- * What was received is kept as one JSON object that is never changed after it was made: values are handed on by reference,
- * also to other threads. */
+ * What was received is kept as one JSON object that is never changed after it was made, and nothing of it is handed
+ * out: messages get copies, so that no reference count is shared between threads. */
 #include "objects/context.h"
 
 #include <assert.h>
@@ -267,7 +267,7 @@ int context_from_message(const json_t *message, RequestContext **ret, NovaExcept
                 k = find_key(key);
                 if (k && !json_is_null(value) && !key_accepts(k, value))
                         return refuse(k, value, e);
-                if (json_object_set(values, key, value) < 0)
+                if (json_object_set_new(values, key, json_deep_copy(value)) < 0)
                         return -ENOMEM;
         }
 
@@ -285,12 +285,12 @@ static int set_prefixed(json_t *message, const char *key, json_t *value) {
                 name = NULL;
                 return -ENOMEM;
         }
-        return json_object_set(message, name, value) < 0 ? -ENOMEM : 0;
+        return json_object_set_new(message, name, json_deep_copy(value)) < 0 ? -ENOMEM : 0;
 }
 
 /* Essex: who is an administrator has the role. Not so today. New reference. */
 static json_t *roles_with_admin(const json_t *values) {
-        json_t *roles = json_copy(json_object_get(values, "roles"));
+        json_t *roles = json_deep_copy(json_object_get(values, "roles"));
 
         if (roles && !roles_have_admin(roles) && json_array_append_new(roles, json_string("admin")) < 0) {
                 json_decref(roles);
@@ -337,10 +337,12 @@ json_t *context_safe_dict(const RequestContext *c) {
         json_auto_t *safe = json_object();
 
         assert(c);
-        for (size_t i = 0; safe && i < ELEMENTSOF(keys); i++)
-                if ((keys[i].flags & IS_SAFE) &&
-                    json_object_set(safe, keys[i].name, json_object_get(c->values, keys[i].name)) < 0)
+        for (size_t i = 0; safe && i < ELEMENTSOF(keys); i++) {
+                const json_t *value = json_object_get(c->values, keys[i].name);
+
+                if ((keys[i].flags & IS_SAFE) && json_object_set_new(safe, keys[i].name, json_deep_copy(value)) < 0)
                         return NULL;
+        }
         return TAKE_PTR(safe);
 }
 
@@ -348,7 +350,7 @@ RequestContext *context_elevated(const RequestContext *c) {
         json_auto_t *values = NULL, *roles = NULL;
 
         assert(c);
-        values = json_copy(c->values);
+        values = json_deep_copy(c->values);
         roles = roles_with_admin(c->values);    /* a list of its own: the original must not gain the role */
         if (!values || !roles || json_object_set(values, "roles", roles) < 0 ||
             json_object_set_new(values, "is_admin", json_true()) < 0)

@@ -221,7 +221,8 @@ void exception_from_wire(NovaException *e, const json_t *failure) {
 
         assert(e);
 
-        if (json_is_string(failure) && json_parse(json_string_value(failure), json_string_length(failure), &parsed, NULL, 0) >= 0)
+        if (json_is_string(failure) &&
+            json_parse(json_string_value(failure), json_string_length(failure), &parsed, NULL, 0) >= 0)
                 failure = parsed;
 
         if (json_is_object(failure)) {
