@@ -69,6 +69,10 @@ void fixture_free(Fixture *f) {
         f->driver->ops = f->real;
         manager_free(&f->m->manager);
         pool_free(f->pool);
+        fixture_free_rest(f);
+}
+
+void fixture_free_rest(Fixture *f) {
         context_unref(f->context);
         recording_messenger_done(&f->messenger);
         store_free(f->store);

@@ -25,6 +25,8 @@ typedef struct Fixture {
 /* @assignments: options besides those of the directory, NULL-terminated, may be NULL. */
 Fixture *fixture_new(const char *const *assignments);
 void fixture_free(Fixture *f);
+/* All but the manager and the pool, which the test has freed itself. */
+void fixture_free_rest(Fixture *f);
 static inline void fixture_freep(Fixture **f) {
         if (*f)
                 fixture_free(*f);
