@@ -253,7 +253,7 @@ static void backdate(Fixture *f, unsigned n, const char *column) {
         _cleanup_free_ char *sql = NULL;
         char uuid[UUID_TEXT_MAX];
 
-        assert_true(asprintf(&sql, "UPDATE instances SET %s = created_at - 1000000000 WHERE uuid = '%s'", column,
+        assert_true(asprintf(&sql, "UPDATE instances SET %s = '2012-01-01 00:00:00.000000' WHERE uuid = '%s'", column,
                              fixture_uuid(n, uuid)) > 0);
         (void) fixture_query(f, sql);
 }
