@@ -168,6 +168,7 @@ int url_passwords(const char *text, int (*f)(const char *password, size_t n, voi
 /* Defaults that are computed. */
 int dynamic_hostname(char **ret);
 int dynamic_my_ip(char **ret);
+int dynamic_module_path(char **ret);
 
 /* Writes the sentence; returns -EINVAL. @e may be NULL. */
 int config_fail(ConfigError *e, const char *format, ...) _printf_(2, 3);

@@ -1,5 +1,6 @@
-/* Defaults that this machine gives: its name, and the address it is reached by. */
+/* Defaults that this machine gives: its name, and the address it is reached by; and one that the build gives. */
 #include <arpa/inet.h>
+#include <config.h>
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -30,4 +31,8 @@ int dynamic_my_ip(char **ret) {
                 (void) inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
 
         return (*ret = strdup(text)) ? 0 : -ENOMEM;
+}
+
+int dynamic_module_path(char **ret) {
+        return (*ret = strdup(MODULE_DIR)) ? 0 : -ENOMEM;
 }

@@ -1,6 +1,4 @@
 /* Options of the process and the service: who we are, where our files are, intervals, managers. */
-#include <config.h>
-
 #include "config/config-internal.h"
 #include "config/options.h"
 
@@ -24,7 +22,8 @@ const Option options_service[] = {
         STRING("pybasedir", "/usr/lib/python3/dist-packages", "Where the Python service is installed; only for $pybasedir in other values."),
         STRING("bindir", "/usr/bin", "Where programs of this service are; for $bindir in other values."),
         STRING("tempdir", NULL, "Directory for temporary files; unset: the system's."),
-        STRING("module_path", MODULE_DIR, "Directory of loadable managers and drivers: <kind>/<name>.so."),
+        STRING("module_path", "<where this build installs them>", "Directory of loadable managers and drivers: <kind>/<name>.so.",
+               .dynamic = dynamic_module_path),
         STRING("root_helper", "sudo", "Prefix of commands run as root. We have the capabilities that we need and run none.", ACCEPTED),
         STRING("rootwrap_config", "/etc/nova/rootwrap.conf", "Filters of the Python service's root helper.", ACCEPTED),
         BOOLEAN("use_rootwrap_daemon", "false", "Keep the root helper running; we have none.", ACCEPTED),

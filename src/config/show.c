@@ -104,23 +104,36 @@ void config_print_help(FILE *f, const char *program) {
         }
 }
 
-/* As it would be read: one line per value of a multi-valued option, further lines of another indented. */
-static void print_setting(FILE *f, const Option *o, const char *prefix, const char *text) {
-        bool again = o->type == OPTION_MULTI_STRING;
+/* One line of a value, so that it is read as it is: blanks at its ends and quotes around it need quotes around them, and
+ * @escape makes a dollar one that is no reference. */
+static void print_line(FILE *f, const char *text, size_t n, bool escape) {
+        bool quotes = n > 0 && (strchr(" \t", text[0]) || strchr(" \t", text[n - 1]) || (strchr("\"'", text[0]) && text[0] == text[n - 1]));
 
+        if (quotes)
+                fputc('"', f);
+        for (size_t i = 0; i < n; i++) {
+                if (text[i] == '$' && escape)
+                        fputc('$', f);
+                fputc(text[i], f);
+        }
+        if (quotes)
+                fputc('"', f);
+}
+
+/* As it would be read: one line per value of a multi-valued option, further lines of another indented. */
+static void print_setting(FILE *f, const Option *o, const char *prefix, const char *text, bool escape) {
         fprintf(f, "%s%s =%s", prefix, o->name, *text ? " " : "");
-        while (*text) {
+        for (;;) {
                 size_t n = strcspn(text, "\n");
 
-                fwrite(text, 1, n, f);
+                print_line(f, text, n, escape);
                 text += n;
-                if (*text == '\n') {
-                        if (again)
-                                fprintf(f, "\n%s%s = ", prefix, o->name);
-                        else
-                                fprintf(f, "\n%s    ", prefix);
-                        text++;
-                }
+                if (*text++ != '\n')
+                        break;
+                if (o->type == OPTION_MULTI_STRING)
+                        fprintf(f, "\n%s%s = ", prefix, o->name);
+                else
+                        fprintf(f, "\n%s    ", prefix);
         }
         fputc('\n', f);
 }
@@ -141,7 +154,7 @@ void config_print(const Config *c, FILE *f) {
                 }
 
                 fprintf(f, "# %s\n", strempty(origin));
-                print_setting(f, o, config_is_set(c, name) ? "" : "#", strempty(shown));
+                print_setting(f, o, config_is_set(c, name) ? "" : "#", strempty(shown), true);
         }
 }
 
@@ -162,6 +175,6 @@ void config_print_sample(FILE *f) {
                 fputc('\n', f);
                 print_wrapped(f, o->help, 0, "# ");
                 print_facts(f, o, "# ");
-                print_setting(f, o, "#", o->flags & OPTION_SECRET ? "" : strempty(o->value));
+                print_setting(f, o, "#", o->flags & OPTION_SECRET ? "" : strempty(o->value), false);
         }
 }
