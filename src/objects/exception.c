@@ -12,6 +12,7 @@
 #define BUILTIN "builtins"
 #define DISPATCHER "oslo_messaging.rpc.dispatcher"
 #define MESSAGING "oslo_messaging.exceptions"
+#define DATABASE "oslo_db.exception"
 
 #define REMOTE_SUFFIX "_Remote"
 #define UNKNOWN_MESSAGE "An unknown exception occurred."
@@ -23,7 +24,7 @@ typedef struct ClassRow {
         int error;
 } ClassRow;
 
-/* Names, modules and codes as in Nova 26; ClassNotFound and DBError are Essex's. */
+/* Names, modules and codes as in Nova 26. */
 static const ClassRow classes[_EXC_MAX] = {
         [EXC_NOVA] = {"NovaException", NOVA, 500, -EIO},
         [EXC_INSTANCE_NOT_FOUND] = {"InstanceNotFound", NOVA, 404, -ENOENT},
@@ -58,7 +59,7 @@ static const ClassRow classes[_EXC_MAX] = {
         [EXC_UNEXPECTED_TASK_STATE] = {"UnexpectedTaskStateError", NOVA, 500, -EBUSY},
         [EXC_INTERNAL_ERROR] = {"InternalError", NOVA, 500, -EIO},
         [EXC_CLASS_NOT_FOUND] = {"ClassNotFound", NOVA, 404, -ENOENT},
-        [EXC_DB_ERROR] = {"DBError", NOVA, 500, -EIO},
+        [EXC_DB_ERROR] = {"DBError", DATABASE, 500, -EIO},
         [EXC_NOT_IMPLEMENTED] = {"NotImplementedError", BUILTIN, 501, -EOPNOTSUPP},
         [EXC_TYPE_ERROR] = {"TypeError", BUILTIN, 400, -EINVAL},
         [EXC_VALUE_ERROR] = {"ValueError", BUILTIN, 400, -EINVAL},
