@@ -57,6 +57,8 @@ struct Bus {
 
         sd_bus *bus;                    /* NULL between a loss and the next try */
         bool named;                     /* the name is ours */
+        bool starting;                  /* bus_new is waiting: it sees to failures itself */
+        int refused;                    /* -errno: the bus has refused us the name */
         bool was_lost;                  /* the log says it is away */
         unsigned attempt;
         sd_event_source *retry;         /* timer to the next try; also closes what has ended */

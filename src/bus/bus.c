@@ -7,7 +7,7 @@
 #include "basic/log.h"
 #include "basic/time-util.h"
 
-#define START_LIMIT_USEC (5 * USEC_PER_SEC)             /* a bus that does not answer must not hold up the start */
+#define BUS_LIMIT_USEC (5 * USEC_PER_SEC)               /* a bus that does not answer must not hold up the start */
 #define FLUSH_LIMIT_USEC (200 * USEC_PER_MSEC)
 #define RETRY_FIRST_USEC USEC_PER_SEC
 #define RETRY_CAP_USEC (60 * USEC_PER_SEC)
@@ -173,8 +173,10 @@ static void bus_is_named(Bus *b) {
 static int bus_on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {
         Bus *b = userdata;
 
-        /* The connection is torn down by the timer, not under the library's feet. */
         b->named = false;
+        if (b->starting)
+                return 0;
+        /* The connection is torn down by the timer, not under the library's feet. */
         bus_retry_later(b, 0, "the system bus is lost");
         return 0;
 }
@@ -187,9 +189,12 @@ static int bus_on_name(sd_bus_message *m, void *userdata, sd_bus_error *error _u
         b->name_request = sd_bus_slot_unref(b->name_request);
         if (!failure)
                 (void) sd_bus_message_read(m, "u", &result);
-        if (result == 1 || result == 4)         /* PRIMARY_OWNER, ALREADY_OWNER */
+        if (result == 1 || result == 4) {       /* PRIMARY_OWNER, ALREADY_OWNER */
                 bus_is_named(b);
-        else
+                return 0;
+        }
+        b->refused = failure ? -EACCES : -EEXIST;
+        if (!b->starting)
                 bus_retry_later(b, 0, failure ? strempty(failure->message) : "another process owns " BUS_NAME);
         return 0;
 }
@@ -213,30 +218,68 @@ static int bus_export(Bus *b) {
         return r;
 }
 
-/* @wait: the first time, when a second daemon must be told apart from a bus that is away. */
-static int bus_connect(Bus *b, bool wait) {
+/* What sd_bus_open_system does, but with a limit to the greeting too, and a close of our own at the end of the loop. */
+static int bus_open(sd_bus **ret) {
+        const char *address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
         int r;
 
-        r = sd_bus_open_system_with_description(&b->bus, "nova-compute");
-        if (r < 0)
-                return r;
-        (void) sd_bus_set_exit_on_disconnect(b->bus, false);
-        r = bus_export(b);
-        if (r < 0)
-                return r;
-        if (wait) {
-                r = sd_bus_set_method_call_timeout(b->bus, START_LIMIT_USEC);
-                if (r >= 0)
-                        r = sd_bus_request_name(b->bus, BUS_NAME, 0);
-                if (r >= 0)
-                        r = sd_bus_set_method_call_timeout(b->bus, 0);
-        } else
-                r = sd_bus_request_name_async(b->bus, &b->name_request, BUS_NAME, 0, bus_on_name, b);
+        r = sd_bus_new(ret);
         if (r >= 0)
-                r = sd_bus_attach_event(b->bus, b->event, SD_EVENT_PRIORITY_NORMAL);
-        if (r >= 0 && wait)
-                bus_is_named(b);
+                r = sd_bus_set_description(*ret, "nova-compute");
+        if (r >= 0)
+                r = sd_bus_set_address(*ret, isempty(address) ? "unix:path=/run/dbus/system_bus_socket" : address);
+        if (r >= 0)
+                r = sd_bus_set_bus_client(*ret, true);
+        if (r >= 0)
+                r = sd_bus_set_close_on_exit(*ret, false);
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(*ret, BUS_LIMIT_USEC);
+        return r < 0 ? r : sd_bus_start(*ret);
+}
+
+/* Returns once everything is on its way; bus_on_name tells the end. */
+static int bus_connect(Bus *b) {
+        int r;
+
+        b->refused = 0;
+        r = bus_open(&b->bus);
+        if (r >= 0)
+                r = bus_export(b);
+        if (r >= 0)
+                r = sd_bus_request_name_async(b->bus, &b->name_request, BUS_NAME, 0, bus_on_name, b);
         return r;
+}
+
+/* The first time it is waited for, so that a second daemon is told apart from a bus that is away before anything else is
+ * done. Not by the library's own waiting, which gives a silent bus 90 s. */
+static int bus_wait_for_name(Bus *b) {
+        usec_t end = now_monotonic() + BUS_LIMIT_USEC;
+        int r;
+
+        for (;;) {
+                usec_t now = now_monotonic();
+
+                r = sd_bus_process(b->bus, NULL);
+                if (r < 0)
+                        return r;
+                if (b->named)
+                        return 1;
+                if (b->refused < 0)
+                        return b->refused;
+                if (sd_bus_is_open(b->bus) <= 0)
+                        return -ENOTCONN;
+                if (now >= end)
+                        return -ETIMEDOUT;
+                if (r > 0)
+                        continue;
+                r = sd_bus_wait(b->bus, end - now);
+                if (r < 0 && r != -EINTR)
+                        return r;
+        }
+}
+
+static int bus_attach(Bus *b) {
+        return sd_bus_attach_event(b->bus, b->event, SD_EVENT_PRIORITY_NORMAL);
 }
 
 static int bus_on_retry(sd_event_source *s _unused_, uint64_t now _unused_, void *userdata) {
@@ -244,7 +287,9 @@ static int bus_on_retry(sd_event_source *s _unused_, uint64_t now _unused_, void
         int r;
 
         bus_disconnect(b);
-        r = bus_connect(b, false);
+        r = bus_connect(b);
+        if (r >= 0)
+                r = bus_attach(b);
         if (r < 0) {
                 bus_disconnect(b);
                 bus_retry_later(b, r, "the system bus cannot be reached");
@@ -287,7 +332,13 @@ int bus_new(Bus **ret, sd_event *event, Launcher *launcher, const BusCallbacks *
         if (r < 0)
                 return r;
 
-        r = bus_connect(b, true);
+        b->starting = true;
+        r = bus_connect(b);
+        if (r >= 0)
+                r = bus_wait_for_name(b);
+        if (r >= 0)
+                r = bus_attach(b);
+        b->starting = false;
         if (r == -EEXIST || r == -ENOMEM)
                 return r;
         if (r < 0) {

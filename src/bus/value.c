@@ -92,12 +92,13 @@ static int append_texts(const BusValue *v, sd_bus_message *m) {
 }
 
 int bus_value_append(const BusValue *v, sd_bus_message *m) {
-        int flag = v->b;
+        int flag;
 
         switch (v->type[0]) {
         case 's':
                 return append_text(m, v->s);
         case 'b':
+                flag = v->b;
                 return sd_bus_message_append_basic(m, 'b', &flag);
         case 'a':
                 return append_texts(v, m);
