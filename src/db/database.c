@@ -19,6 +19,8 @@
 #include "db/store.h"
 
 int database_init(Database *d, const char *path, bool synchronous, usec_t timeout) {
+        pthread_condattr_t monotonic;
+
         *d = (Database) { .synchronous = synchronous, .timeout = timeout, .lock_fd = -1 };
 
         d->path = strdup(path);
@@ -28,6 +30,10 @@ int database_init(Database *d, const char *path, bool synchronous, usec_t timeou
                 return -ENOMEM;
         }
         (void) pthread_mutex_init(&d->mutex, NULL);
+        (void) pthread_condattr_init(&monotonic);
+        (void) pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+        (void) pthread_cond_init(&d->free, &monotonic);
+        (void) pthread_condattr_destroy(&monotonic);
         return 0;
 }
 
@@ -35,6 +41,7 @@ void database_done(Database *d) {
         if (!d->path)
                 return;
         database_close(d);
+        (void) pthread_cond_destroy(&d->free);
         (void) pthread_mutex_destroy(&d->mutex);
         free(d->path);
         free(d->lock_path);
@@ -282,23 +289,38 @@ static bool was_replaced(const Database *d) {
         return sqlite3_file_control(d->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
 }
 
-static int lock_mutex(Database *d) {
-        usec_t until = now_monotonic() + d->timeout;
+/* Waiting is bounded: behind a file that another process holds, or a disk that hangs, calls would queue up for as long as
+ * there are workers. USEC_INFINITY: until it is free. */
+static int take(Database *d, usec_t timeout) {
+        usec_t until = timeout == USEC_INFINITY ? 0 : now_monotonic() + timeout;
         struct timespec ts = { .tv_sec = (time_t) (until / USEC_PER_SEC), .tv_nsec = (long) (until % USEC_PER_SEC * 1000) };
+        int r = 0;
 
-        /* Bounded: behind a file that another process holds, calls would queue up for as long as there are workers. */
-        if (pthread_mutex_clocklock(&d->mutex, CLOCK_MONOTONIC, &ts) != 0)
-                return store_failed(-EBUSY, "The database %s is busy: other calls have not ended within %llu ms",
-                                    d->path, (unsigned long long) (d->timeout / USEC_PER_MSEC));
+        (void) pthread_mutex_lock(&d->mutex);
+        while (d->taken && r == 0)
+                r = until == 0 ? pthread_cond_wait(&d->free, &d->mutex) : pthread_cond_timedwait(&d->free, &d->mutex, &ts);
+        if (!d->taken)
+                d->taken = true;        /* also when it came free as the time ran out */
+        else
+                r = -EBUSY;
+        (void) pthread_mutex_unlock(&d->mutex);
+
+        if (r == -EBUSY)
+                return store_failed(r, "The database %s is busy: other calls have not ended within %llu ms", d->path,
+                                    (unsigned long long) (timeout / USEC_PER_MSEC));
         return 0;
 }
 
-static void unlock_mutex(Database *d) {
+static void give_back(Database *d) {
         if (d->damaged)
                 keep_damaged(d);
         else if (d->broken)
                 close_handle(d);
         d->damaged = d->broken = false;
+
+        (void) pthread_mutex_lock(&d->mutex);
+        d->taken = false;
+        (void) pthread_cond_signal(&d->free);
         (void) pthread_mutex_unlock(&d->mutex);
 }
 
@@ -306,7 +328,7 @@ int database_open(Database *d) {
         bool anew = false;
         int r;
 
-        r = lock_mutex(d);
+        r = take(d, d->timeout);
         if (r < 0)
                 return r;
 
@@ -317,23 +339,23 @@ int database_open(Database *d) {
                 r = open_handle(d);
                 anew = r >= 0;
         }
-        unlock_mutex(d);
+        give_back(d);
         return anew ? 1 : r;
 }
 
 void database_close(Database *d) {
-        (void) pthread_mutex_lock(&d->mutex);
+        (void) take(d, USEC_INFINITY);
         close_handle(d);
         if (d->lock_fd >= 0)
                 (void) close(d->lock_fd);
         d->lock_fd = -1;
-        (void) pthread_mutex_unlock(&d->mutex);
+        give_back(d);
 }
 
 int database_enter(Database *d, Access access) {
         int r;
 
-        r = lock_mutex(d);
+        r = take(d, d->timeout);
         if (r < 0)
                 return r;
 
@@ -345,11 +367,11 @@ int database_enter(Database *d, Access access) {
                         r = 0;
         }
         if (r < 0)
-                unlock_mutex(d);
+                give_back(d);
         return r;
 }
 
 int database_leave(Database *d, int r) {
-        unlock_mutex(d);
+        give_back(d);
         return r;
 }

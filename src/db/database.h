@@ -44,7 +44,9 @@ typedef struct Database {
         bool synchronous;
         usec_t timeout;                 /* how long to wait for other threads, and again for other processes */
 
-        pthread_mutex_t mutex;          /* guards all below */
+        pthread_mutex_t mutex;          /* guards taken */
+        pthread_cond_t free;
+        bool taken;                     /* by the caller to whom all below belongs meanwhile */
         int lock_fd;                    /* -1 = not held */
         sqlite3 *handle;                /* NULL = not open */
         bool writable;

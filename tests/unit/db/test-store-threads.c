@@ -132,7 +132,7 @@ static void a_caller_behind_one_that_hangs_gives_up(void **state) {
         usec_t before;
 
         assert_result(f->store->ops->open(f->store, NULL), 0);
-        assert_int_equal(pthread_mutex_lock(&d->mutex), 0);
+        assert_result(database_enter(d, ACCESS_WRITE), 0);
         before = now_monotonic();
         for (size_t i = 0; i < ELEMENTSOF(threads); i++) {
                 callers[i].store = f->store;
@@ -141,7 +141,7 @@ static void a_caller_behind_one_that_hangs_gives_up(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(threads); i++)
                 assert_int_equal(pthread_join(threads[i], NULL), 0);
         assert_true(now_monotonic() - before < 10 * USEC_PER_SEC);
-        assert_int_equal(pthread_mutex_unlock(&d->mutex), 0);
+        assert_result(database_leave(d, 0), 0);
         for (size_t i = 0; i < ELEMENTSOF(threads); i++) {
                 assert_int_equal(callers[i].r, -EBUSY);
                 assert_non_null(strstr(callers[i].said, "is busy"));
