@@ -3,7 +3,8 @@
 
 const Option options_database[] = {
 #define GROUP NULL
-        STRING("sql_connection", "sqlite:///$state_path/$sqlite_db", "Our database: sqlite:///relative or sqlite:////absolute path. "
+        STRING("sql_connection", "sqlite:///$state_path/$sqlite_db", "Our database: sqlite:///relative or sqlite:////absolute path, "
+               "?timeout=SECONDS to wait for others' locks (5). "
                "[database] connection is not this one: that is the cell's."),
         STRING("sqlite_db", "nova.sqlite", "Name of the database file in state_path."),
         BOOLEAN("sqlite_synchronous", "true", "Wait for the disk at each commit; false may lose what was accepted.",

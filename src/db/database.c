@@ -186,11 +186,27 @@ static void restore_modes(const Database *d) {
                         (void) chmod(path, st.st_mode & 0777);
 }
 
+#define DEBUG_STATEMENTS 50
+#define DEBUG_ALL 100
+
+/* Statements as they were prepared: their values, which may be secrets, are not in them. */
+static int on_trace(unsigned event, void *userdata, void *statement, void *x) {
+        const char *sql = sqlite3_sql(statement);
+
+        if (event == SQLITE_TRACE_STMT)
+                log_debug("%s", strempty(sql));
+        else
+                log_debug("%lld us: %s", (long long) (*(const sqlite3_int64 *) x / 1000), strempty(sql));
+        return 0;
+}
+
 static int set_up(Database *d, bool may_write) {
         int r;
 
         (void) sqlite3_extended_result_codes(d->handle, 1);
         (void) sqlite3_busy_timeout(d->handle, (int) (d->timeout / USEC_PER_MSEC));
+        if (d->debug >= DEBUG_STATEMENTS)
+                (void) sqlite3_trace_v2(d->handle, d->debug >= DEBUG_ALL ? SQLITE_TRACE_PROFILE : SQLITE_TRACE_STMT, on_trace, NULL);
         (void) sqlite3_db_config(d->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         (void) sqlite3_db_config(d->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 

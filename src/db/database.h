@@ -42,6 +42,7 @@ typedef struct Database {
         char *path;
         char *lock_path;
         bool synchronous;
+        unsigned debug;                 /* sql_connection_debug: from 50 on statements are logged, from 100 on their times too */
         usec_t timeout;                 /* how long to wait for other threads, and again for other processes */
 
         pthread_mutex_t mutex;          /* guards taken */

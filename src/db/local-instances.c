@@ -35,13 +35,13 @@ static const Column instance_columns[] = {
         { "volume_backed", COLUMN_BOOLEAN, FIELD(volume_backed) },
         { "cleaned", COLUMN_BOOLEAN, FIELD(cleaned) },
         { "network_info", COLUMN_TEXT, FIELD(network_info) },
-        { "object", COLUMN_JSON, FIELD(object) },
         { "launched_at", COLUMN_TIME, FIELD(launched_at) },
         { "terminated_at", COLUMN_TIME, FIELD(terminated_at) },
         { "created_at", COLUMN_TIME, FIELD(created_at), .flags = COLUMN_FIXED },
         { "updated_at", COLUMN_TIME, FIELD(updated_at) },
         { "deleted_at", COLUMN_TIME, FIELD(deleted_at), .flags = COLUMN_GIVEN },
         { "deleted", COLUMN_BOOLEAN, FIELD(deleted), .flags = COLUMN_GIVEN },
+        { "object", COLUMN_JSON, FIELD(object), .flags = COLUMN_KEPT },         /* the last: see instances_brief */
 };
 
 static void done(void *value) {
@@ -52,6 +52,15 @@ static const Table instances = {
         .name = "instances",
         .columns = instance_columns,
         .n_columns = ELEMENTSOF(instance_columns),
+        .size = sizeof(Instance),
+        .done = done,
+};
+
+/* Without the object, which is some tens of kilobytes of JSON each: lists are read every minute, for their numbers. */
+static const Table instances_brief = {
+        .name = "instances",
+        .columns = instance_columns,
+        .n_columns = ELEMENTSOF(instance_columns) - 1,
         .size = sizeof(Instance),
         .done = done,
 };
@@ -85,11 +94,11 @@ static int list_by_host(Database *d, const char *host, ReadDeleted read_deleted,
         void *items;
         int r;
 
-        r = row_select(d, &instances, by_host[read_deleted], &q);
+        r = row_select(d, &instances_brief, by_host[read_deleted], &q);
         if (r >= 0)
                 r = bind_text(d, q, 1, host);
         if (r >= 0)
-                r = row_read_all(d, &instances, q, &items, &ret->n);
+                r = row_read_all(d, &instances_brief, q, &items, &ret->n);
         if (r >= 0)
                 ret->items = items;
         return r;

@@ -66,6 +66,7 @@ int local_store_new(Store **ret, const LocalStoreSettings *settings) {
                 free(l);
                 return r;
         }
+        l->database.debug = settings->debug;
         *ret = &l->store;
         return 0;
 }

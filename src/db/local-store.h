@@ -15,6 +15,7 @@ typedef struct LocalStoreSettings {
         const char *path;               /* absolute */
         bool synchronous;               /* false: SQLite does not wait for the disk, and a loss of power may damage the file */
         usec_t timeout;                 /* busy timeout */
+        unsigned debug;                 /* sql_connection_debug */
 } LocalStoreSettings;
 
 /* Not yet open. 0 or -ENOMEM. */

@@ -34,7 +34,9 @@ static void print_columns(FILE *f, const Table *t, const char *prefix, bool assi
                 if (c->flags & without)
                         continue;
                 fprintf(f, "%s%s%s", comma, prefix, c->name);
-                if (assign)
+                if (assign && (c->flags & COLUMN_KEPT))
+                        fprintf(f, " = coalesce(:%s, %s)", c->name, c->name);
+                else if (assign)
                         fprintf(f, " = :%s", c->name);
                 comma = ", ";
         }

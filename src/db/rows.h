@@ -21,6 +21,7 @@ typedef enum ColumnType {
 enum {
         COLUMN_FIXED = 1 << 0,          /* set when inserted, never updated */
         COLUMN_GIVEN = 1 << 1,          /* not inserted either: SQLite's or only deleting's */
+        COLUMN_KEPT = 1 << 2,           /* an update by NULL leaves it as it is */
 };
 
 typedef struct Column {

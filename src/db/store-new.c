@@ -18,6 +18,7 @@ static int new_local(Store **ret, const Config *config) {
                                          .path = url.path,
                                          .synchronous = config_boolean(config, "sqlite_synchronous"),
                                          .timeout = url.timeout,
+                                         .debug = (unsigned) config_integer(config, "sql_connection_debug"),
                                  });
         return r < 0 ? store_failed(r, "Out of memory") : 0;
 }

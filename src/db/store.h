@@ -85,12 +85,13 @@ typedef struct StoreOps {
 
         /* instances */
         int (*instance_get)(Store *s, const char *uuid, ReadDeleted read_deleted, Instance *ret);
+        /* In a list object is NULL: what is listed every minute need not be parsed. */
         int (*instance_list_by_host)(Store *s, const char *host, ReadDeleted read_deleted, InstanceList *ret);
         /* Keeps the id it has, else gives the next; fills created_at unless given. A living one with this uuid or id: -EEXIST,
          * InstanceExists. */
         int (*instance_create)(Store *s, Instance *instance, NovaException *e);
-        /* Writes all fields. @expected_task: a NULL-terminated-by-_TASK_STATE_INVALID list the row's task_state must be in,
-         * or NULL. 1; 0: no such row; -ESTALE: another task_state (UnexpectedTaskStateError in @e). */
+        /* Writes all fields; an object that is NULL leaves the one stored. @expected_task: a list, ended by _TASK_STATE_INVALID,
+         * that the row's task_state must be in, or NULL. 1; 0: no such row; -ESTALE: another task_state (UnexpectedTaskStateError in @e). */
         int (*instance_save)(Store *s, Instance *instance, const TaskState *expected_task, NovaException *e);
         int (*instance_destroy)(Store *s, const char *uuid);            /* soft-deletes; 1 or 0 */
         int (*instance_fault_create)(Store *s, const char *uuid, const char *host, int code, const char *message,

@@ -49,6 +49,34 @@ static void synchronous_can_be_given_up(void **state) {
         config_unref(c);
 }
 
+static void statements_are_logged_without_their_values_when_asked(void **state) {
+        static const struct {
+                const char *option, *line;
+        } table[] = {
+                { "sql_connection_debug=0", NULL },
+                { "sql_connection_debug=50", "INSERT INTO settings" },
+                { "sql_connection_debug=100", " us: INSERT INTO settings" },
+        };
+        Fixture *f = *state;
+        char path[256];
+
+        (void) snprintf(path, sizeof path, "state_path=%s", f->directory);
+        for (size_t i = 0; i < ELEMENTSOF(table); i++) {
+                Config *c = configuration(path, table[i].option);
+                Store *s = NULL;
+
+                assert_result(store_new(&s, c, NULL), 0);
+                assert_result(s->ops->setting_set(s, "name", "S3cret"), 0);
+                if (table[i].line)
+                        assert_int_equal(fixture_log_lines(f, table[i].line) >= 1, 1);
+                else
+                        assert_int_equal(fixture_log_lines(f, "INSERT"), 0);
+                assert_int_equal(fixture_log_lines(f, "S3cret"), 0);
+                store_free(s);
+                config_unref(c);
+        }
+}
+
 static void what_is_not_built_or_known_is_refused_by_name(void **state) {
         static const struct {
                 const char *first, *second, *says;
@@ -78,6 +106,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 CASE(the_default_is_a_file_in_state_path),
                 CASE(synchronous_can_be_given_up),
+                CASE(statements_are_logged_without_their_values_when_asked),
                 CASE(what_is_not_built_or_known_is_refused_by_name),
         };
 

@@ -303,6 +303,20 @@ static void an_instance_comes_back_with_its_whole_object(void **state) {
         assert_result(s->ops->instance_save(s, &a, NULL, NULL), 1);
         assert_true(a.updated_at > 0);
         assert_query(f, "SELECT vm_state || coalesce(task_state, 'null') || locked FROM instances", "soft-deletenull1");
+
+        /* A list leaves the object out, and saving what came from one keeps it. */
+        InstanceList l = {};
+        assert_result(s->ops->instance_list_by_host(s, "host1", READ_DELETED_NO, &l), 0);
+        assert_int_equal(l.n, 1);
+        assert_null(l.items[0].object);
+        assert_string_equal(l.items[0].flavor_name, "m1.tiny");
+        l.items[0].vcpus = 4;
+        assert_result(s->ops->instance_save(s, &l.items[0], NULL, NULL), 1);
+        instance_list_done(&l);
+        assert_result(s->ops->instance_get(s, UUID1, READ_DELETED_NO, &b), 1);
+        assert_int_equal(b.vcpus, 4);
+        assert_true(json_equal(a.object, b.object));
+        instance_done(&b);
         instance_done(&a);
 }
 
