@@ -216,7 +216,7 @@ static int settle_later(ComputeManager *m, const char *uuid) {
         int r;
 
         r = name_set_add(&m->settling, uuid);
-        if (r < 0 || m->settling.n > 1)
+        if (r <= 0 || m->settling.n > 1)
                 return r;
         if (m->settle_timer) {
                 r = sd_event_source_set_time_relative(m->settle_timer, m->settle_delay);
@@ -396,26 +396,6 @@ static Manager *compute_manager_free(Manager *manager) {
         return NULL;
 }
 
-static int copy_extra(const char *const *extra, char ***ret) {
-        size_t n = 0;
-        char **copy;
-
-        while (extra && extra[n])
-                n++;
-        copy = calloc(n + 1, sizeof *copy);
-        if (!copy)
-                return -ENOMEM;
-        for (size_t k = 0; k < n; k++) {
-                copy[k] = strdup(extra[k]);
-                if (!copy[k]) {
-                        strv_free(copy);
-                        return -ENOMEM;
-                }
-        }
-        *ret = copy;
-        return 0;
-}
-
 int compute_manager_new(ComputeManager **ret, const ManagerArgs *args, ComputeDriver *driver, NovaException *e) {
         _cleanup_(manager_freep) Manager *manager = NULL;
         ComputeManager *m;
@@ -445,11 +425,9 @@ int compute_manager_new(ComputeManager **ret, const ManagerArgs *args, ComputeDr
         m->settle_delay = SETTLE_DELAY;
         m->host = strdup(args->host);
         m->driver_name = strdup(strempty(driver->ops->name));
-        if (!m->host || !m->driver_name)
+        m->extra = strv_copy((char *const *) args->extra);
+        if (!m->host || !m->driver_name || !m->extra)
                 return -ENOMEM;
-        r = copy_extra(args->extra, &m->extra);
-        if (r < 0)
-                return r;
 
         /* The seed's order: what cannot be had ends the start with its own text. */
         r = network_api_new(&m->network_api, m->config, m->messenger, e);

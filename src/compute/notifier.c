@@ -67,26 +67,6 @@ struct Notifier {
         json_t *recorded;
 };
 
-static int copy_list(const char *const *list, char ***ret) {
-        size_t n = 0;
-        char **copy;
-
-        while (list[n])
-                n++;
-        copy = calloc(n + 1, sizeof *copy);
-        if (!copy)
-                return -ENOMEM;
-        for (size_t k = 0; k < n; k++) {
-                copy[k] = strdup(list[k]);
-                if (!copy[k]) {
-                        strv_free(copy);
-                        return -ENOMEM;
-                }
-        }
-        *ret = copy;
-        return 0;
-}
-
 static NotifierDriver driver_from_string(const char *name) {
         for (size_t n = 0; n < ELEMENTSOF(driver_names); n++)
                 if (streq(driver_names[n].name, name))
@@ -96,7 +76,6 @@ static NotifierDriver driver_from_string(const char *name) {
 
 int notifier_new(Notifier **ret, const Config *config, Messenger *m, NovaException *e _unused_) {
         _cleanup_(notifier_freep) Notifier *n = NULL;
-        int r;
 
         assert(ret && config);
 
@@ -106,17 +85,11 @@ int notifier_new(Notifier **ret, const Config *config, Messenger *m, NovaExcepti
         pthread_mutex_init(&n->lock, NULL);
         n->messenger = m;
 
-        r = copy_list(config_list(config, "oslo_messaging_notifications.driver"), &n->drivers);
-        if (r < 0)
-                return r;
-        r = copy_list(config_list(config, "oslo_messaging_notifications.topics"), &n->topics);
-        if (r < 0)
-                return r;
-        r = copy_list(config_list(config, "list_notifier_drivers"), &n->list);
-        if (r < 0)
-                return r;
+        n->drivers = strv_copy((char *const *) config_list(config, "oslo_messaging_notifications.driver"));
+        n->topics = strv_copy((char *const *) config_list(config, "oslo_messaging_notifications.topics"));
+        n->list = strv_copy((char *const *) config_list(config, "list_notifier_drivers"));
         n->recorded = json_array();
-        if (!n->recorded)
+        if (!n->drivers || !n->topics || !n->list || !n->recorded)
                 return -ENOMEM;
 
         *ret = TAKE_PTR(n);

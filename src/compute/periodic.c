@@ -378,18 +378,13 @@ static void run_shutdown(ComputeManager *m, const char *uuid) {
         run_deleted_guest(m, uuid, false);
 }
 
-static void names_free(char ***names) {
-        if (*names)
-                strv_free(*names);
-}
-
 static int task_cleanup_running_deleted_instances(Manager *manager, RequestContext *c _unused_, NovaException *e) {
         ComputeManager *m = manager_to_compute(manager);
         _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
         const char *text = strempty(config_string(config, "running_deleted_instance_action"));
         int64_t timeout = config_integer(config, "running_deleted_instance_timeout");
         _cleanup_(instance_list_done) InstanceList rows = {};
-        _cleanup_(names_free) char **guests = NULL;
+        _cleanup_(strv_freep) char **guests = NULL;
         int action = 0, r;
 
         while (action < _DELETED_ACTION_MAX && !streq(text, deleted_actions[action]))

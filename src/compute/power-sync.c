@@ -162,15 +162,10 @@ static void sync_event(ComputeManager *m, const char *uuid) {
         sync_instance(m, uuid, false);
 }
 
-static void char_list_free(char ***l) {
-        if (*l)
-                strv_free(*l);
-}
-
 /* Names each guest that no row, deleted or not, knows: once, until it goes and comes again (P17). */
 static void name_unknown_guests(ComputeManager *m, const InstanceList *rows) {
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
-        _cleanup_(char_list_free) char **uuids = NULL;
+        _cleanup_(strv_freep) char **uuids = NULL;
         NameSet now = {};
         int r;
 

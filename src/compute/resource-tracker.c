@@ -252,14 +252,9 @@ static int destroy_vanished(ComputeManager *m, char *const *names, NovaException
         return 0;
 }
 
-static void names_free(char ***names) {
-        if (*names)
-                strv_free(*names);
-}
-
 int resource_tracker_update(ComputeManager *m, RequestContext *c _unused_, NovaException *e) {
         _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
-        _cleanup_(names_free) char **names = NULL;
+        _cleanup_(strv_freep) char **names = NULL;
         int r;
 
         r = driver_call(m, get_available_nodes, e, &names);

@@ -174,7 +174,6 @@ int dynamic_module_path(char **ret);
 int config_fail(ConfigError *e, const char *format, ...) _printf_(2, 3);
 
 /* ---- text ---- */
-char **strv_copy(char *const *v);
 size_t strv_length(char *const *v);
 /* Appends a string that now belongs to *v; frees it on failure. */
 int strv_consume(char ***v, char *s);

@@ -62,6 +62,7 @@ typedef struct ConfigError {
  * which today replaces the default files: a Debian host that names its files on the command line reads each once. */
 int default_flagfile(const char *filename, const char *executable_dir, char *const *argv, bool old_rules, char ***ret);
 char **strv_free(char **v);
+char **strv_copy(char *const *v);        /* deep; NULL = {}. NULL when out of memory */
 static inline void strv_freep(char ***v) {
         if (*v)
                 strv_free(*v);
