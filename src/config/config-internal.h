@@ -107,6 +107,9 @@ int default_flagfile_at(const Places *p, const char *filename, const char *execu
                         char ***ret);
 int config_load_at(const Places *p, char *const *argv, Config **ret, char ***ret_leftover, ConfigError *error);
 
+/* A snapshot of one file's text in either syntax and nothing else, for the fuzzer: no other file is read. */
+int config_new_from_text(const char *path, const char *text, size_t size, Config **ret, ConfigError *e);
+
 /* Reads @argv and all files it asks for or defaults name. *ret_action as asked, *ret_leftover a new vector. */
 int command_line_read(Input *in, const Places *p, char *const *argv, ConfigAction *ret_action, char ***ret_leftover,
                       ConfigError *e);

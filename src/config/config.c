@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <config.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -153,6 +154,24 @@ int config_new_for_test(Config **ret, const char *const *assignments, ConfigErro
                         return config_fail(e, "test: '%s' is not group.name=value of a known option", *assignments);
                 r = input_add(&c->input, 0, 0, NULL, name, value + 1);
         }
+        if (r >= 0)
+                r = config_make_values(c, e);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(c);
+        return 0;
+}
+
+int config_new_from_text(const char *path, const char *text, size_t size, Config **ret, ConfigError *e) {
+        _cleanup_(config_unrefp) Config *c = NULL;
+        int r;
+
+        r = config_new(&c);
+        if (r < 0)
+                return r;
+        r = flagfile_is_ini(text, size) ? input_parse_ini(&c->input, path, text, size, e)
+                                        : input_parse_flagfile(&c->input, path, text, size, UINT_MAX - 1, e);
         if (r >= 0)
                 r = config_make_values(c, e);
         if (r < 0)

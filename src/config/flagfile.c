@@ -73,7 +73,7 @@ static int flagfile_line(Input *in, unsigned source, const char *path, unsigned 
         if (n == 8 && strncmp(flag, "flagfile", 8) == 0) {
                 if (!value || !value[1])
                         return config_fail(e, "%s:%u: --flagfile needs the name of a file", path, line);
-                if (depth + 1 >= FLAGFILE_DEPTH_MAX)
+                if (depth >= FLAGFILE_DEPTH_MAX - 1)
                         return config_fail(e, "%s:%u: flag files include each other, or more than %d deep", path, line, FLAGFILE_DEPTH_MAX);
                 return read_nested(in, path, value + 1, depth + 1, e);
         }

@@ -122,6 +122,21 @@ int read_whole(const char *path, char **ret, size_t *ret_size) {
         return 0;
 }
 
+/* A value that was cut to fit may end within a character; journal and D-Bus take whole ones only. */
+static void make_utf8(char *s) {
+        for (size_t i = 0, n = strlen(s); i < n;) {
+                size_t k;
+
+                for (k = 1; k <= 4 && k <= n - i && !text_is_utf8(s + i, k); k++)
+                        ;
+                if (k > 4 || k > n - i) {
+                        s[i] = '?';
+                        k = 1;
+                }
+                i += k;
+        }
+}
+
 int config_fail(ConfigError *e, const char *format, ...) {
         va_list ap;
 
@@ -129,6 +144,7 @@ int config_fail(ConfigError *e, const char *format, ...) {
                 va_start(ap, format);
                 vsnprintf(e->text, sizeof e->text, format, ap);
                 va_end(ap);
+                make_utf8(e->text);
         }
         return -EINVAL;
 }

@@ -1,4 +1,5 @@
 /* The snapshot: registering after the fact, reload, difference, rules over several options, what the log is told. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 
@@ -101,6 +102,35 @@ static void a_wrong_value_of_a_late_option_is_named(void **state) {
         assert_string_equal(e.text, "x.conf:2: [late] size = '10': must be a whole number from 1 to 9");
         assert_false(config_has(c, "late.size"));
         assert_int_equal(config_unknown(c, NULL), 1);
+}
+
+static void *read_much(void *userdata) {
+        const Config *c = userdata;
+
+        while (!config_has(c, "late.names")) {
+                if (config_has(c, "late.size"))
+                        assert(config_integer(c, "late.size") == 7);
+                assert(config_integer(c, "report_interval") == 10);
+                for (size_t i = 0; config_option(c, i); i++)
+                        ;
+        }
+        return NULL;
+}
+
+static void options_may_be_registered_while_others_read(void **state) {
+        Fixture *f = *state;
+        _cleanup_(config_unrefp) Config *c = NULL;
+        pthread_t threads[3];
+
+        fixture_write(f, "x.conf", "[late]\nsize = 7\n");
+        c = LOAD(f, "--config-file=x.conf");
+        for (size_t i = 0; i < ELEMENTSOF(threads); i++)
+                assert_int_equal(pthread_create(&threads[i], NULL, read_much, c), 0);
+        assert_int_equal(config_register(c, &late, NULL), 0);
+        assert_int_equal(config_unknown(c, NULL), 0);
+        assert_int_equal(config_register(c, &late_list, NULL), 0);
+        for (size_t i = 0; i < ELEMENTSOF(threads); i++)
+                assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
 static void count(const Option *o, void *userdata) {
@@ -276,6 +306,7 @@ int main(void) {
                 CASE(flags_of_files_are_read_later_too),
                 CASE(a_second_option_of_a_name_is_refused),
                 CASE(a_wrong_value_of_a_late_option_is_named),
+                CASE(options_may_be_registered_while_others_read),
                 CASE(a_reload_is_another_snapshot),
                 CASE(references_keep_a_snapshot),
                 cmocka_unit_test(a_test_gives_its_own_values),

@@ -176,6 +176,16 @@ static void options_without_effect_take_anything(void **state) {
         assert_int_equal(config_integer(c, "database.max_retries"), 10);
 }
 
+static void an_error_is_utf8_even_where_it_was_cut(void **state) {
+        Fixture *f = *state;
+        char argument[256] = "--report_interval=x";
+
+        for (unsigned i = 0; i < 60; i++)
+                strcat(argument, "\xc3\xa9");
+        assert_true(text_is_utf8(REFUSED(f, argument), strlen(f->error.text)));
+        assert_non_null(strstr(f->error.text, "\xc3\xa9?': must be"));
+}
+
 /* checklist: 7 */
 static void deprecated_names_mean_todays_options(void **state) {
         Fixture *f = *state;
@@ -272,6 +282,7 @@ int main(void) {
                 CASE(lists_are_trimmed),
                 CASE(a_number_set_to_nothing_has_its_default),
                 CASE(options_without_effect_take_anything),
+                CASE(an_error_is_utf8_even_where_it_was_cut),
                 CASE(deprecated_names_mean_todays_options),
                 CASE(intervals_may_be_switched_off),
                 CASE(managers_are_found_by_topic),
