@@ -389,7 +389,7 @@ static int join_multi(Value *v) {
 static int make_single(Config *c, Value *v, size_t row, ConfigError *e) {
         const Assignment *a = find_assignment(&c->input, row);
         bool number = v->option->type == OPTION_INTEGER || v->option->type == OPTION_FLOAT;
-        _cleanup_free_ char *text = NULL, *fallback = NULL;
+        _cleanup_free_ char *fallback = NULL;
         int r;
 
         if (a) {
