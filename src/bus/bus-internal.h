@@ -55,6 +55,7 @@ struct Bus {
         bool had_service;               /* no service now means stopped, not yet starting */
         BusCallbacks callbacks;
 
+        const char *name;               /* asked for */
         sd_bus *bus;                    /* NULL between a loss and the next try */
         bool named;                     /* the name is ours */
         bool starting;                  /* bus_new is waiting: it sees to failures itself */

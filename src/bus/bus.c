@@ -163,7 +163,7 @@ static void bus_is_named(Bus *b) {
         b->named = true;
         b->attempt = 0;
         if (b->was_lost)
-                log_event(LOG_LEVEL_INFO, MESSAGE_BUS_CONNECTED, NULL, "on the system bus as %s", BUS_NAME);
+                log_event(LOG_LEVEL_INFO, MESSAGE_BUS_CONNECTED, NULL, "on the system bus as %s", b->name);
         b->was_lost = false;
         b->service_interface.dirty = b->node_interface.dirty = UINT64_MAX;
         (void) interface_differences(b, &b->service_interface, NULL);
@@ -195,7 +195,7 @@ static int bus_on_name(sd_bus_message *m, void *userdata, sd_bus_error *error _u
         }
         b->refused = failure ? -EACCES : -EEXIST;
         if (!b->starting)
-                bus_retry_later(b, 0, failure ? strempty(failure->message) : "another process owns " BUS_NAME);
+                bus_retry_later(b, 0, failure ? strempty(failure->message) : "another process owns the name");
         return 0;
 }
 
@@ -246,7 +246,7 @@ static int bus_connect(Bus *b) {
         if (r >= 0)
                 r = bus_export(b);
         if (r >= 0)
-                r = sd_bus_request_name_async(b->bus, &b->name_request, BUS_NAME, 0, bus_on_name, b);
+                r = sd_bus_request_name_async(b->bus, &b->name_request, b->name, 0, bus_on_name, b);
         return r;
 }
 
@@ -324,6 +324,7 @@ int bus_new(Bus **ret, sd_event *event, Launcher *launcher, const BusCallbacks *
         b->launcher = launcher;
         if (callbacks)
                 b->callbacks = *callbacks;
+        b->name = b->callbacks.name ? b->callbacks.name : BUS_NAME;
         bus_service_init(b);
         bus_node_init(b);
         r = authority_new(&b->authority, event);

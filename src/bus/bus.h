@@ -14,6 +14,7 @@ typedef struct Bus Bus;
 typedef struct BusCallbacks {
         int (*reload)(void *userdata, char **ret_error);        /* as SIGHUP; malloc'ed sentence on failure */
         void *userdata;
+        const char *name;                                       /* taken instead of BUS_NAME; NULL, or outlives the Bus */
 } BusCallbacks;
 
 /* Connects to the system bus (or $DBUS_SYSTEM_BUS_ADDRESS), exports everything and asks for the name, waiting for the bus
