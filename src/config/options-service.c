@@ -42,6 +42,8 @@ const Option options_service[] = {
         INTEGER("graceful_shutdown_timeout", "60", "Longest time in seconds for running operations at a stop, if stop_timeout is not "
                 "shorter; 0: as long as stop_timeout allows.", AT_LEAST(0), RELOADABLE),
         INTEGER("stop_timeout", "15", "Seconds within which a stop is over. The unit's TimeoutStopSec= is longer.", RANGE(1, 3600), RELOADABLE),
+        INTEGER("start_step_timeout", "5", "Seconds that the start waits for one step (init_host, services row, resources, "
+                "connection, consumers) before it goes on with that step pending.", RANGE(1, 3600)),
         INTEGER("stall_timeout", "300", "Seconds after which a running operation is named in the journal, in the unit's status and on "
                 "D-Bus; 0: never.", AT_LEAST(0), RELOADABLE),
         BOOLEAN("dbus", "true", "Take org.nova.Compute1 on the system bus."),

@@ -17,6 +17,7 @@ struct OperationGate {
         unsigned running;
         bool closed;
         uint64_t accepted, failures;
+        usec_t deadline;                /* of methods without one */
         int idle_fd;                    /* written when closed and nothing runs */
         sd_event_source *source;
         void (*idle)(void *userdata);
@@ -106,6 +107,12 @@ void operation_gate_close(OperationGate *g) {
         (void) pthread_mutex_unlock(&g->lock);
 }
 
+void operation_gate_set_deadline(OperationGate *g, usec_t deadline) {
+        (void) pthread_mutex_lock(&g->lock);
+        g->deadline = deadline;
+        (void) pthread_mutex_unlock(&g->lock);
+}
+
 static int gate_enter(OperationGate *g, Operation *o) {
         int r = 0;
 
@@ -113,6 +120,7 @@ static int gate_enter(OperationGate *g, Operation *o) {
         if (g->closed)
                 r = -ESHUTDOWN;
         else {
+                o->job.deadline = o->method->deadline ?: g->deadline;
                 o->gate = operation_gate_ref(g);
                 o->gate_previous = g->last;
                 *(g->last ? &g->last->gate_next : &g->first) = o;
@@ -349,7 +357,8 @@ void operation_submit(Operation *o, OperationGate *gate, Pool *pool) {
 
         o->job.kind = o->method->kind;
         o->job.name = o->method->name;
-        o->job.deadline = o->method->deadline;
+        if (!gate)
+                o->job.deadline = o->method->deadline;
         o->job.work = operation_on_work;
         o->job.done = operation_on_done;
         o->job.done_on_worker = true;

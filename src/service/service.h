@@ -51,7 +51,6 @@ typedef struct ServiceEnvironment {
         Store *store;
         Rpc *rpc;                       /* NULL = no broker: a service for D-Bus alone */
         const ManagerClass *const *manager_classes;     /* NULL-terminated */
-        const char *manager_directory;                  /* of modules; NULL = where they are installed */
         usec_t (*now)(void);            /* NULL = now_monotonic; tests turn it */
 } ServiceEnvironment;
 
