@@ -207,6 +207,18 @@ static void the_file_of_the_package_is_accepted(void **state) {
         assert_int_equal(config_unknown(c, NULL), 0);
 }
 
+static void the_real_one_reads_what_is_named(void **state) {
+        Fixture *f = *state;
+        _cleanup_(config_unrefp) Config *c = NULL;
+        _cleanup_(strv_freep) char **left = NULL;
+        const char *argv[] = { "nova-compute", "--config-file=x.conf", "rest", NULL };
+
+        fixture_write(f, "x.conf", "[DEFAULT]\npassword_length = 21\n");
+        assert_int_equal(config_load((char *const *) argv, &c, &left, &f->error), 0);
+        assert_int_equal(config_integer(c, "password_length"), 21);
+        assert_string_equal(left[0], "rest");
+}
+
 /* checklist: 5 */
 static void an_unreadable_file_is_named(void **state) {
         Fixture *f = *state;
@@ -236,6 +248,7 @@ int main(void) {
                 CASE(unknown_names_are_counted_once_and_named_without_values),
                 CASE(a_debian_host_of_zed_is_accepted),
                 CASE(the_file_of_the_package_is_accepted),
+                CASE(the_real_one_reads_what_is_named),
                 CASE(an_unreadable_file_is_named),
                 CASE(a_file_too_long_is_refused),
         };

@@ -259,7 +259,7 @@ static void the_host_is_this_machine_unless_told(void **state) {
 static void a_host_that_no_queue_can_bear_is_refused(void **state) {
         Fixture *f = *state;
         static const char *const good[] = { "nova", "a.b-c_d", "node:1", "10.0.0.1", "fe80::1" };
-        static const char *const bad[] = { "", "a b", "a*", "#", "a/b", "n\xc3\xb6" "de", "a\tb", "a\"b" };
+        static const char *const bad[] = { "", "a b", "a*", "#", "a/b", "n\xc3\xb6w", "a\tb", "a\"b" };
 
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
                 _cleanup_(config_unrefp) Config *c = LOAD(f, "--host", good[i]);
