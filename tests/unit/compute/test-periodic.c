@@ -253,6 +253,8 @@ static void backdate(Fixture *f, unsigned n, const char *column) {
         _cleanup_free_ char *sql = NULL;
         char uuid[UUID_TEXT_MAX];
 
+        /* What the guest's first events make of the row comes before. */
+        fixture_settle(f);
         assert_true(asprintf(&sql, "UPDATE instances SET %s = '2012-01-01 00:00:00.000000' WHERE uuid = '%s'", column,
                              fixture_uuid(n, uuid)) > 0);
         (void) fixture_query(f, sql);
