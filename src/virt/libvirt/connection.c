@@ -149,11 +149,10 @@ static int watch(const LibvirtUse *u, int *ret_event_id, NovaException *e) {
             !unsupported())
                 return libvirt_failed(u, "Keepalive", NULL, e);
 
-        if (virConnectRegisterCloseCallback(u->connection, on_close, libvirt_driver_ref(u->d), on_callback_freed) < 0) {
-                libvirt_driver_unref(u->d);
-                if (!unsupported())
-                        return libvirt_failed(u, "The close callback", NULL, e);
-        }
+        /* No reference for it: hypervisors inside this process take the callback without keeping it, and never free what
+         * goes with it. drop() ends it while somebody holds the driver, and libvirt waits for one that runs. */
+        if (virConnectRegisterCloseCallback(u->connection, on_close, u->d, NULL) < 0 && !unsupported())
+                return libvirt_failed(u, "The close callback", NULL, e);
 
         *ret_event_id = virConnectDomainEventRegisterAny(u->connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
                                                          VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), libvirt_driver_ref(u->d),
@@ -189,28 +188,28 @@ static void *drop_run(void *data) {
         return NULL;
 }
 
-static int start_thread(void *(*f)(void *data), void *data) {
+static int start_thread(pthread_t *ret, void *(*f)(void *data), void *data) {
         sigset_t all, former;
-        pthread_t thread;
         int r;
 
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &former);
-        r = -pthread_create(&thread, NULL, f, data);
+        r = -pthread_create(ret, NULL, f, data);
         pthread_sigmask(SIG_SETMASK, &former, NULL);
-        if (r >= 0)
-                (void) pthread_detach(thread);
         return r;
 }
 
 /* A connection over which a call hangs may hang its closing too: that must not keep the next one from being opened. */
 static void drop_aside(LibvirtDriver *d, virConnectPtr connection, int event_id) {
         Drop *p = calloc(1, sizeof *p);
+        pthread_t thread;
 
         if (p && event_loop_ref(NULL) >= 0) {
                 *p = (Drop){ .d = libvirt_driver_ref(d), .connection = connection, .event_id = event_id };
-                if (start_thread(drop_run, p) >= 0)
+                if (start_thread(&thread, drop_run, p) >= 0) {
+                        (void) pthread_detach(thread);
                         return;
+                }
                 event_loop_unref();
                 libvirt_driver_unref(d);
         }
@@ -331,15 +330,18 @@ static void *connector_run(void *data) {
 static int start_connector(LibvirtDriver *d, NovaException *e) {
         int r;
 
-        r = start_thread(connector_run, libvirt_driver_ref(d));
+        pthread_mutex_lock(&d->lock);
+        r = start_thread(&d->connector, connector_run, libvirt_driver_ref(d));
+        d->has_connector = d->joinable = r >= 0;
+        if (d->stopping && d->joinable) {       /* the owner did not wait for us */
+                (void) pthread_detach(d->connector);
+                d->joinable = false;
+        }
+        pthread_mutex_unlock(&d->lock);
         if (r < 0) {
                 libvirt_driver_unref(d);
                 return exception_set_errno(e, r, "A thread for the connection to libvirt");
         }
-
-        pthread_mutex_lock(&d->lock);
-        d->has_connector = true;
-        pthread_mutex_unlock(&d->lock);
         return 0;
 }
 
@@ -391,8 +393,8 @@ int libvirt_connect(LibvirtDriver *d, NovaException *e) {
 
 void libvirt_disconnect(LibvirtDriver *d) {
         usec_t deadline = now_monotonic() + CLOSE_TIMEOUT;
+        bool joinable, ended;
 
-        /* A connector that libvirt holds is left to itself: it has references to all that it touches. */
         pthread_mutex_lock(&d->lock);
         d->stopping = true;
         pthread_cond_broadcast(&d->changed);
@@ -400,5 +402,14 @@ void libvirt_disconnect(LibvirtDriver *d) {
                 libvirt_wait(d, deadline);
         while (d->telling > 0)
                 pthread_cond_wait(&d->changed, &d->lock);
+        joinable = d->joinable;
+        ended = d->ended;
+        d->joinable = false;
         pthread_mutex_unlock(&d->lock);
+
+        /* A connector that libvirt holds is left to itself: it has references to all that it touches. */
+        if (joinable && ended)
+                (void) pthread_join(d->connector, NULL);
+        else if (joinable)
+                (void) pthread_detach(d->connector);
 }

@@ -35,6 +35,8 @@ typedef struct LibvirtDriver {
         bool lost;                      /* there is a connection, and it is of no use any more */
         bool stopping;
         bool has_connector;             /* from the first success on */
+        pthread_t connector;
+        bool joinable;
         bool ended;                     /* the connector is done */
         unsigned telling;               /* callbacks under way */
         LibvirtUse *uses;               /* calls under way, the youngest first */
