@@ -159,6 +159,31 @@ static void wait_told(Told *t, DriverEventType type, unsigned n) {
                 fail_msg("event %d was told %u times, not %u", type, t->n[type], n);
 }
 
+static unsigned count(Told *t, DriverEventType type) {
+        unsigned n;
+
+        pthread_mutex_lock(&t->lock);
+        n = t->n[type];
+        pthread_mutex_unlock(&t->lock);
+        return n;
+}
+
+static bool reason_says(Told *t, const char *text) {
+        bool says;
+
+        pthread_mutex_lock(&t->lock);
+        says = strstr(t->why, text) != NULL;
+        pthread_mutex_unlock(&t->lock);
+        return says;
+}
+
+static void wait_state(Told *t, unsigned n, PowerState state) {
+        wait_told(t, DRIVER_EVENT_LIFECYCLE, n);
+        pthread_mutex_lock(&t->lock);
+        assert_int_equal(t->state, state);
+        pthread_mutex_unlock(&t->lock);
+}
+
 static ComputeDriver *construct(const Daemon *d, const char *a, const char *b, Told *told) {
         _cleanup_free_ char *path = NULL, *uri = NULL;
         _cleanup_(config_unrefp) Config *c = NULL;
@@ -191,7 +216,7 @@ static void a_daemon_that_comes_late_is_found_by_the_next_try(void **state) {
         assert_int_equal(driver->ops->init_host(driver, "host1", NULL), -ENOTCONN);
         daemon_start(d);
         connect_driver(driver);
-        assert_int_equal(told.n[DRIVER_EVENT_CONNECTED], 1);
+        assert_int_equal(count(&told, DRIVER_EVENT_CONNECTED), 1);
         assert_int_equal(driver->ops->get_num_instances(driver, NULL), 1);
 }
 
@@ -206,7 +231,7 @@ static void a_daemon_that_is_killed_is_noticed_and_found_again(void **state) {
         connect_driver(driver);
         daemon_kill(d);
         wait_told(&told, DRIVER_EVENT_DISCONNECTED, 1);
-        assert_non_null(strstr(told.why, "ended"));
+        assert_true(reason_says(&told, "ended"));
         assert_false(driver->ops->is_connected(driver));
         before = now_monotonic();
         assert_int_equal(driver->ops->get_num_instances(driver, &e), -ENOTCONN);
@@ -216,7 +241,7 @@ static void a_daemon_that_is_killed_is_noticed_and_found_again(void **state) {
         daemon_start(d);
         wait_told(&told, DRIVER_EVENT_CONNECTED, 2);
         assert_int_equal(driver->ops->get_num_instances(driver, NULL), 1);
-        assert_int_equal(told.n[DRIVER_EVENT_DISCONNECTED], 1);
+        assert_int_equal(count(&told, DRIVER_EVENT_DISCONNECTED), 1);
 }
 
 typedef struct Call {
@@ -265,7 +290,7 @@ static void a_call_that_does_not_return_is_named_and_gets_others_a_new_connectio
         assert_int_equal(kill(d->pid, SIGSTOP), 0);
         assert_int_equal(pthread_create(&t, NULL, get_num_instances, &c), 0);
         wait_told(&told, DRIVER_EVENT_DISCONNECTED, 1);
-        assert_non_null(strstr(told.why, "get_num_instances has not returned"));
+        assert_true(reason_says(&told, "get_num_instances has not returned"));
         assert_int_equal(driver->ops->get_num_instances(driver, NULL), -ENOTCONN);
         assert_int_equal(kill(d->pid, SIGCONT), 0);
         assert_int_equal(pthread_join(t, NULL), 0);     /* it has its answer after all */
@@ -303,14 +328,11 @@ static void what_happens_to_guests_is_told(void **state) {
         domain = virDomainLookupByUUIDString(other, TEST_UUID);
         assert_non_null(domain);
         assert_int_equal(virDomainSuspend(domain), 0);
-        wait_told(&told, DRIVER_EVENT_LIFECYCLE, 1);
-        assert_int_equal(told.state, POWER_PAUSED);
+        wait_state(&told, 1, POWER_PAUSED);
         assert_int_equal(virDomainResume(domain), 0);
-        wait_told(&told, DRIVER_EVENT_LIFECYCLE, 2);
-        assert_int_equal(told.state, POWER_RUNNING);
+        wait_state(&told, 2, POWER_RUNNING);
         assert_int_equal(virDomainDestroy(domain), 0);
-        wait_told(&told, DRIVER_EVENT_LIFECYCLE, 3);
-        assert_int_equal(told.state, POWER_SHUTDOWN);
+        wait_state(&told, 3, POWER_SHUTDOWN);
         (void) virDomainFree(domain);
         (void) virConnectClose(other);
 }
