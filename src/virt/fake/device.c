@@ -39,101 +39,89 @@ static int no_volume(const Guest *g, const char *mountpoint, NovaException *e) {
 }
 
 /* Volumes can be changed while a guest is on or off, not while it is suspended. */
-static Guest *guest_for_device(FakeCall *c, const Instance *i, NovaException *e) {
-        Guest *g = fake_guest(c, i, e);
+static FakeCall enter_device(ComputeDriver *driver, const char *method, const Instance *i, NovaException *e) {
+        FakeCall c = fake_enter_guest(driver, method, i, e);
 
-        if (!g) {
-                c->r = -ENOENT;
-                return NULL;
-        }
-        if (g->state == POWER_SUSPENDED) {
-                c->r = fake_refuse(c, g, e);
-                return NULL;
-        }
-        return g;
+        if (c.r >= 0 && c.guest->state == POWER_SUSPENDED)
+                c.r = fake_refuse(&c, c.guest, e);
+        return c;
 }
 
 static int fake_attach_volume(ComputeDriver *driver, const RequestContext *context _unused_, const json_t *connection_info,
                               const Instance *i, const char *mountpoint, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "attach_volume", e);
-        Guest *g;
+        _fake_call_ FakeCall c = enter_device(driver, "attach_volume", i, e);
 
-        if (c.r < 0 || !(g = guest_for_device(&c, i, e)))
+        if (c.r < 0)
                 return c.r;
         if (isempty(mountpoint))
-                return exception_setf(e, EXC_INVALID, "A volume for instance %s wants a mount point", g->uuid);
-        if (json_object_get(g->volumes, mountpoint))
-                return exception_setf(e, EXC_INVALID, "The device %s of instance %s is already in use", mountpoint, g->uuid);
-        return json_object_set(g->volumes, mountpoint, (json_t *) connection_info) < 0 ? fake_no_memory(&c, e) : 0;
+                return exception_setf(e, EXC_INVALID, "A volume for instance %s wants a mount point", c.guest->uuid);
+        if (json_object_get(c.guest->volumes, mountpoint))
+                return exception_setf(e, EXC_INVALID, "The device %s of instance %s is already in use", mountpoint, c.guest->uuid);
+        return json_object_set(c.guest->volumes, mountpoint, (json_t *) connection_info) < 0 ? fake_no_memory(&c, e) : 0;
 }
 
 static int fake_detach_volume(ComputeDriver *driver, const RequestContext *context _unused_,
                               const json_t *connection_info _unused_, const Instance *i, const char *mountpoint, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "detach_volume", e);
-        Guest *g;
+        _fake_call_ FakeCall c = enter_device(driver, "detach_volume", i, e);
 
-        if (c.r < 0 || !(g = guest_for_device(&c, i, e)))
+        if (c.r < 0)
                 return c.r;
-        if (json_object_del(g->volumes, strempty(mountpoint)) < 0)
-                return no_volume(g, mountpoint, e);
+        if (json_object_del(c.guest->volumes, strempty(mountpoint)) < 0)
+                return no_volume(c.guest, mountpoint, e);
         return 0;
 }
 
 static int fake_swap_volume(ComputeDriver *driver, const RequestContext *context _unused_, const json_t *old_info _unused_,
                             const json_t *new_info, const Instance *i, const char *mountpoint,
                             int64_t resize_to_gb _unused_, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "swap_volume", e);
-        Guest *g;
+        _fake_call_ FakeCall c = enter_device(driver, "swap_volume", i, e);
 
-        if (c.r < 0 || !(g = guest_for_device(&c, i, e)))
+        if (c.r < 0)
                 return c.r;
-        if (!json_object_get(g->volumes, strempty(mountpoint)))
-                return no_volume(g, mountpoint, e);
-        return json_object_set(g->volumes, mountpoint, (json_t *) new_info) < 0 ? fake_no_memory(&c, e) : 0;
+        if (!json_object_get(c.guest->volumes, strempty(mountpoint)))
+                return no_volume(c.guest, mountpoint, e);
+        return json_object_set(c.guest->volumes, mountpoint, (json_t *) new_info) < 0 ? fake_no_memory(&c, e) : 0;
 }
 
 static int fake_extend_volume(ComputeDriver *driver, const RequestContext *context _unused_, const json_t *connection_info,
                               const Instance *i, int64_t bytes, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "extend_volume", e);
+        _fake_call_ FakeCall c = enter_device(driver, "extend_volume", i, e);
         const char *mountpoint;
         json_t *info;
-        Guest *g;
 
-        if (c.r < 0 || !(g = guest_for_device(&c, i, e)))
+        if (c.r < 0)
                 return c.r;
         if (bytes <= 0)
                 return exception_setf(e, EXC_INVALID, "A volume of %lld bytes cannot be", (long long) bytes);
-        json_object_foreach(g->volumes, mountpoint, info)
+        json_object_foreach(c.guest->volumes, mountpoint, info)
                 if (json_equal(info, connection_info))
                         return 0;
-        return exception_setf(e, EXC_NOT_FOUND, "Instance %s has no such volume to extend", g->uuid);
+        return exception_setf(e, EXC_NOT_FOUND, "Instance %s has no such volume to extend", c.guest->uuid);
 }
 
 static int fake_attach_interface(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i,
                                  const json_t *image_meta _unused_, const json_t *vif, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "attach_interface", e);
+        _fake_call_ FakeCall c = enter_device(driver, "attach_interface", i, e);
         const char *id = vif_id(vif);
-        Guest *g;
 
-        if (c.r < 0 || !(g = guest_for_device(&c, i, e)))
+        if (c.r < 0)
                 return c.r;
         if (!id)
-                return exception_setf(e, EXC_INVALID, "An interface for instance %s wants an id or address", g->uuid);
-        if (json_object_get(g->interfaces, id))
-                return exception_setf(e, EXC_INVALID, "Interface %s of instance %s is already attached", id, g->uuid);
-        return json_object_set(g->interfaces, id, (json_t *) vif) < 0 ? fake_no_memory(&c, e) : 0;
+                return exception_setf(e, EXC_INVALID, "An interface for instance %s wants an id or address", c.guest->uuid);
+        if (json_object_get(c.guest->interfaces, id))
+                return exception_setf(e, EXC_INVALID, "Interface %s of instance %s is already attached", id, c.guest->uuid);
+        return json_object_set(c.guest->interfaces, id, (json_t *) vif) < 0 ? fake_no_memory(&c, e) : 0;
 }
 
 static int fake_detach_interface(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i,
                                  const json_t *vif, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "detach_interface", e);
+        _fake_call_ FakeCall c = enter_device(driver, "detach_interface", i, e);
         const char *id = vif_id(vif);
-        Guest *g;
 
-        if (c.r < 0 || !(g = guest_for_device(&c, i, e)))
+        if (c.r < 0)
                 return c.r;
-        if (json_object_del(g->interfaces, strempty(id)) < 0)
-                return exception_setf(e, EXC_NOT_FOUND, "Instance %s has no interface %s", g->uuid, strempty(id));
+        if (json_object_del(c.guest->interfaces, strempty(id)) < 0)
+                return exception_setf(e, EXC_NOT_FOUND, "Instance %s has no interface %s", c.guest->uuid, strempty(id));
         return 0;
 }
 
@@ -163,23 +151,17 @@ static int fake_unfilter_instance(ComputeDriver *d, const Instance *i _unused_, 
 }
 
 static int fake_reset_network(ComputeDriver *driver, const Instance *i, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "reset_network", e);
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "reset_network", i, e);
 
-        if (c.r < 0)
-                return c.r;
-        return fake_guest(&c, i, e) ? 0 : -ENOENT;
+        return c.r;
 }
 
 static int fake_inject_network_info(ComputeDriver *driver, const Instance *i, const json_t *network_info, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "inject_network_info", e);
-        Guest *g;
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "inject_network_info", i, e);
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
-        return fake_guest_set_devices(g, network_info, NULL);
+        return fake_guest_set_devices(c.guest, network_info, NULL);
 }
 
 void fake_device_ops(ComputeDriverOps *ops) {

@@ -20,14 +20,15 @@ static int not_found(const Instance *i, NovaException *e) {
         return r;
 }
 
-Guest *fake_guest(FakeCall *c, const Instance *i, NovaException *e) {
-        Guest *g = fake_guest_find(c->d, i->uuid);
+FakeCall fake_enter_guest(ComputeDriver *driver, const char *method, const Instance *i, NovaException *e) {
+        FakeCall c = fake_enter(driver, method, e);
 
-        if (!g || g->move == MOVE_INCOMING) {
-                (void) not_found(i, e);
-                return NULL;
-        }
-        return g;
+        if (c.r < 0)
+                return c;
+        c.guest = fake_guest_find(c.d, i->uuid);
+        if (!c.guest || c.guest->move == MOVE_INCOMING)
+                c.r = not_found(i, e);
+        return c;
 }
 
 int fake_refuse(FakeCall *c, const Guest *g, NovaException *e) {
@@ -131,17 +132,13 @@ void fake_guest_set_state(FakeCall *c, Guest *g, PowerState state) {
 #define ANY (~0u)
 
 static int change(ComputeDriver *driver, const char *method, const Instance *i, unsigned from, PowerState to, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, method, e);
-        Guest *g;
+        _fake_call_ FakeCall c = fake_enter_guest(driver, method, i, e);
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
-        if (!(from & IN(g->state)))
-                return fake_refuse(&c, g, e);
-        fake_guest_set_state(&c, g, to);
+        if (!(from & IN(c.guest->state)))
+                return fake_refuse(&c, c.guest, e);
+        fake_guest_set_state(&c, c.guest, to);
         return 0;
 }
 
@@ -236,67 +233,53 @@ static int fake_cleanup(ComputeDriver *d, const RequestContext *context _unused_
 
 static int fake_reboot(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i,
                        const json_t *network_info, RebootType type, const json_t *block_device_info, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "reboot", e);
-        Guest *g;
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "reboot", i, e);
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
         /* A guest that does not run cannot hear a soft reboot; a hard one always works, and takes the devices anew. */
-        if (type == REBOOT_SOFT && g->state != POWER_RUNNING)
-                return fake_refuse(&c, g, e);
-        if (type == REBOOT_HARD && fake_guest_set_devices(g, network_info, block_device_info) < 0)
+        if (type == REBOOT_SOFT && c.guest->state != POWER_RUNNING)
+                return fake_refuse(&c, c.guest, e);
+        if (type == REBOOT_HARD && fake_guest_set_devices(c.guest, network_info, block_device_info) < 0)
                 return fake_no_memory(&c, e);
-        if (g->state == POWER_RUNNING)
-                console_boot(g);
-        fake_guest_set_state(&c, g, POWER_RUNNING);
+        if (c.guest->state == POWER_RUNNING)
+                console_boot(c.guest);
+        fake_guest_set_state(&c, c.guest, POWER_RUNNING);
         return 0;
 }
 
 static int fake_rescue(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i,
                        const json_t *network_info _unused_, const json_t *image_meta _unused_,
                        const char *rescue_password _unused_, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "rescue", e);
-        Guest *g;
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "rescue", i, e);
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
-        if (g->rescued)
-                return fake_refuse(&c, g, e);
-        g->rescued = true;
-        fake_guest_set_state(&c, g, POWER_RUNNING);
+        if (c.guest->rescued)
+                return fake_refuse(&c, c.guest, e);
+        c.guest->rescued = true;
+        fake_guest_set_state(&c, c.guest, POWER_RUNNING);
         return 0;
 }
 
 static int fake_unrescue(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "unrescue", e);
-        Guest *g;
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "unrescue", i, e);
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
-        if (!g->rescued)
-                return fake_refuse(&c, g, e);
-        g->rescued = false;
-        fake_guest_set_state(&c, g, POWER_RUNNING);
+        if (!c.guest->rescued)
+                return fake_refuse(&c, c.guest, e);
+        c.guest->rescued = false;
+        fake_guest_set_state(&c, c.guest, POWER_RUNNING);
         return 0;
 }
 
 static int fake_snapshot(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i, const char *image_id,
                          void (*on_progress)(int percent, void *userdata), void *userdata, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "snapshot", e);
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "snapshot", i, e);
 
         if (c.r < 0)
                 return c.r;
-        if (!fake_guest(&c, i, e))
-                return -ENOENT;
         if (isempty(image_id))
                 return exception_setf(e, EXC_INVALID, "A snapshot of %s wants the id of an image", i->uuid);
         for (int percent = 0; on_progress && percent <= 100; percent += 25)
@@ -306,22 +289,18 @@ static int fake_snapshot(ComputeDriver *driver, const RequestContext *context _u
 
 /* Calls to the agent inside a guest: it must run and listen. */
 static int ask_agent(ComputeDriver *driver, const char *method, const Instance *i, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, method, e);
-        Guest *g;
+        _fake_call_ FakeCall c = fake_enter_guest(driver, method, i, e);
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
-        if (g->state != POWER_RUNNING)
-                return fake_refuse(&c, g, e);
+        if (c.guest->state != POWER_RUNNING)
+                return fake_refuse(&c, c.guest, e);
         if (streq(method, "quiesce"))
-                g->quiesced = true;
+                c.guest->quiesced = true;
         else if (streq(method, "unquiesce")) {
-                if (!g->quiesced)
-                        return fake_refuse(&c, g, e);
-                g->quiesced = false;
+                if (!c.guest->quiesced)
+                        return fake_refuse(&c, c.guest, e);
+                c.guest->quiesced = false;
         }
         return 0;
 }
@@ -353,24 +332,20 @@ static int fake_agent_update(ComputeDriver *d, const Instance *i, const char *ur
 /* @diff: {name: ["+", value] or ["-"]}. */
 static int fake_change_instance_metadata(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i,
                                          const json_t *diff, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "change_instance_metadata", e);
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "change_instance_metadata", i, e);
         const char *name;
         json_t *entry;
-        Guest *g;
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
         json_object_foreach((json_t *) diff, name, entry) {
                 const char *sign = json_string_value(json_array_get(entry, 0));
                 json_t *value = json_array_get(entry, 1);
 
                 if (sign && streq(sign, "-"))
-                        (void) json_object_del(g->metadata, name);
+                        (void) json_object_del(c.guest->metadata, name);
                 else if (sign && streq(sign, "+") && json_is_string(value)) {
-                        if (json_object_set(g->metadata, name, value) < 0)
+                        if (json_object_set(c.guest->metadata, name, value) < 0)
                                 return fake_no_memory(&c, e);
                 } else
                         return exception_setf(e, EXC_INVALID, "Metadata \"%s\": a change is [\"+\", text] or [\"-\"]", name);

@@ -13,16 +13,12 @@ static json_int_t seconds(const Guest *g) {
 }
 
 static int fake_get_info(ComputeDriver *driver, const Instance *i, DomainInfo *ret, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "get_info", e);
-        const Guest *g;
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "get_info", i, e);
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
-        *ret = (DomainInfo){ .state = g->state, .max_mem_kib = g->memory_mb * 1024, .mem_kib = g->memory_mb * 1024,
-                             .num_cpu = g->vcpus, .cpu_time_ns = fake_guest_cpu_time_ns(g) };
+        *ret = (DomainInfo){ .state = c.guest->state, .max_mem_kib = c.guest->memory_mb * 1024, .mem_kib = c.guest->memory_mb * 1024,
+                             .num_cpu = c.guest->vcpus, .cpu_time_ns = fake_guest_cpu_time_ns(c.guest) };
         return 0;
 }
 
@@ -82,20 +78,16 @@ static int fake_list_instance_uuids(ComputeDriver *d, char ***ret, NovaException
 
 /* The old form: a flat object. Only of guests that run. */
 static int fake_get_diagnostics(ComputeDriver *driver, const Instance *i, json_t **ret, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "get_diagnostics", e);
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "get_diagnostics", i, e);
         json_int_t s;
-        Guest *g;
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
-        if (g->state != POWER_RUNNING)
-                return fake_refuse(&c, g, e);
-        s = seconds(g);
+        if (c.guest->state != POWER_RUNNING)
+                return fake_refuse(&c, c.guest, e);
+        s = seconds(c.guest);
         *ret = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-                         "cpu0_time", (json_int_t) fake_guest_cpu_time_ns(g), "memory", (json_int_t) g->memory_mb * 1024,
+                         "cpu0_time", (json_int_t) fake_guest_cpu_time_ns(c.guest), "memory", (json_int_t) c.guest->memory_mb * 1024,
                          "vda_errors", (json_int_t) -1, "vda_read", s * BYTES_PER_SECOND, "vda_read_req", s,
                          "vda_write", s * BYTES_PER_SECOND, "vda_write_req", s,
                          "vnet0_rx", s * BYTES_PER_SECOND, "vnet0_rx_drop", (json_int_t) 0, "vnet0_rx_errors", (json_int_t) 0,
@@ -130,49 +122,41 @@ static json_t *disk(json_int_t s) {
 }
 
 static int fake_get_instance_diagnostics(ComputeDriver *driver, const Instance *i, json_t **ret, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "get_instance_diagnostics", e);
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "get_instance_diagnostics", i, e);
         json_t *cpus, *disks;
         json_int_t s;
-        Guest *g;
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
-        if (g->state != POWER_RUNNING)
-                return fake_refuse(&c, g, e);
+        if (c.guest->state != POWER_RUNNING)
+                return fake_refuse(&c, c.guest, e);
 
-        s = seconds(g);
+        s = seconds(c.guest);
         cpus = json_array();
-        for (int64_t n = 0; n < g->vcpus; n++)
+        for (int64_t n = 0; n < c.guest->vcpus; n++)
                 (void) json_array_append_new(cpus, object("CpuDiagnostics", json_pack("{s:I, s:I, s:n}", "id", (json_int_t) n, "time",
-                                                                (json_int_t) fake_guest_cpu_time_ns(g), "utilisation")));
+                                                                (json_int_t) fake_guest_cpu_time_ns(c.guest), "utilisation")));
         disks = json_array();
-        for (size_t n = 0; n <= json_object_size(g->volumes); n++)
+        for (size_t n = 0; n <= json_object_size(c.guest->volumes); n++)
                 (void) json_array_append_new(disks, disk(s));
         *ret = object("Diagnostics", json_pack("{s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:o, s:o, s:o, s:I, s:I, s:I}",
-                "state", power_state_to_string(g->state), "driver", "libvirt", "hypervisor", "fake", "hypervisor_os", "linux",
+                "state", power_state_to_string(c.guest->state), "driver", "libvirt", "hypervisor", "fake", "hypervisor_os", "linux",
                 "uptime", s, "config_drive", false,
-                "memory_details", object("MemoryDiagnostics", json_pack("{s:I, s:I}", "maximum", (json_int_t) g->memory_mb,
-                                                                        "used", (json_int_t) g->memory_mb)),
-                "cpu_details", cpus, "nic_details", nics(g, s), "disk_details", disks, "num_cpus", (json_int_t) g->vcpus,
-                "num_nics", (json_int_t) json_object_size(g->interfaces), "num_disks", (json_int_t) json_object_size(g->volumes) + 1));
+                "memory_details", object("MemoryDiagnostics", json_pack("{s:I, s:I}", "maximum", (json_int_t) c.guest->memory_mb,
+                                                                        "used", (json_int_t) c.guest->memory_mb)),
+                "cpu_details", cpus, "nic_details", nics(c.guest, s), "disk_details", disks, "num_cpus", (json_int_t) c.guest->vcpus,
+                "num_nics", (json_int_t) json_object_size(c.guest->interfaces), "num_disks", (json_int_t) json_object_size(c.guest->volumes) + 1));
         return *ret ? 0 : fake_no_memory(&c, e);
 }
 
 static int fake_get_console_output(ComputeDriver *driver, const Instance *i, size_t max_bytes, char **ret, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "get_console_output", e);
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "get_console_output", i, e);
         const char *text;
         size_t n;
-        Guest *g;
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
-        text = strempty(g->console);
+        text = strempty(c.guest->console);
         n = strlen(text);
         if (max_bytes > 0 && n > max_bytes)     /* the end is what is asked for */
                 text += n - max_bytes;
@@ -182,12 +166,10 @@ static int fake_get_console_output(ComputeDriver *driver, const Instance *i, siz
 
 static int console(ComputeDriver *driver, const char *method, const char *host, int port, const Instance *i, json_t **ret,
                    NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, method, e);
+        _fake_call_ FakeCall c = fake_enter_guest(driver, method, i, e);
 
         if (c.r < 0)
                 return c.r;
-        if (!fake_guest(&c, i, e))
-                return -ENOENT;
         *ret = json_pack("{s:s, s:s, s:i}", "internal_access_path", "FAKE", "host", host, "port", port);
         return *ret ? 0 : fake_no_memory(&c, e);
 }
@@ -205,35 +187,27 @@ static int fake_get_serial_console(ComputeDriver *d, const Instance *i, json_t *
 }
 
 static int fake_get_instance_disk_info(ComputeDriver *driver, const Instance *i, char **ret, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "get_instance_disk_info", e);
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "get_instance_disk_info", i, e);
         json_auto_t *disks = NULL;
-        Guest *g;
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
         disks = json_pack("[{s:s, s:s, s:I, s:s, s:I, s:I}]", "type", "qcow2", "path", "disk", "virt_disk_size",
-                          (json_int_t) g->root_gb << 30, "backing_file", "", "disk_size", (json_int_t) 0,
-                          "over_committed_disk_size", (json_int_t) g->root_gb << 30);
+                          (json_int_t) c.guest->root_gb << 30, "backing_file", "", "disk_size", (json_int_t) 0,
+                          "over_committed_disk_size", (json_int_t) c.guest->root_gb << 30);
         *ret = disks ? json_text(disks) : NULL;
         return *ret ? 0 : fake_no_memory(&c, e);
 }
 
 static int fake_list_disks(ComputeDriver *driver, const Instance *i, json_t **ret, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "list_disks", e);
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "list_disks", i, e);
         const char *mountpoint;
         json_t *info;
-        Guest *g;
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
         *ret = json_pack("[s]", "vda");
-        json_object_foreach(g->volumes, mountpoint, info) {
+        json_object_foreach(c.guest->volumes, mountpoint, info) {
                 const char *slash = strrchr(mountpoint, '/');
 
                 (void) json_array_append_new(*ret, json_string(slash ? slash + 1 : mountpoint));
@@ -242,18 +216,14 @@ static int fake_list_disks(ComputeDriver *driver, const Instance *i, json_t **re
 }
 
 static int fake_list_interfaces(ComputeDriver *driver, const Instance *i, json_t **ret, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "list_interfaces", e);
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "list_interfaces", i, e);
         const char *id;
         json_t *vif;
-        Guest *g;
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
         *ret = json_array();
-        json_object_foreach(g->interfaces, id, vif)
+        json_object_foreach(c.guest->interfaces, id, vif)
                 (void) json_array_append_new(*ret, json_string(id));
         return *ret ? 0 : fake_no_memory(&c, e);
 }
@@ -274,35 +244,27 @@ static bool has_disk(const Guest *g, const char *name) {
 }
 
 static int fake_block_stats(ComputeDriver *driver, const Instance *i, const char *name, json_t **ret, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "block_stats", e);
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "block_stats", i, e);
         json_int_t s;
-        Guest *g;
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
-        if (!has_disk(g, name))
-                return exception_setf(e, EXC_NOT_FOUND, "Instance %s has no disk %s", g->uuid, name);
-        s = seconds(g);
+        if (!has_disk(c.guest, name))
+                return exception_setf(e, EXC_NOT_FOUND, "Instance %s has no disk %s", c.guest->uuid, name);
+        s = seconds(c.guest);
         *ret = json_pack("[I, I, I, I, n]", s, s * BYTES_PER_SECOND, s, s * BYTES_PER_SECOND);
         return *ret ? 0 : fake_no_memory(&c, e);
 }
 
 static int fake_interface_stats(ComputeDriver *driver, const Instance *i, const char *name, json_t **ret, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "interface_stats", e);
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "interface_stats", i, e);
         json_int_t s;
-        Guest *g;
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
-        if (!json_object_get(g->interfaces, name))
-                return exception_setf(e, EXC_NOT_FOUND, "Instance %s has no interface %s", g->uuid, name);
-        s = seconds(g);
+        if (!json_object_get(c.guest->interfaces, name))
+                return exception_setf(e, EXC_NOT_FOUND, "Instance %s has no interface %s", c.guest->uuid, name);
+        s = seconds(c.guest);
         *ret = json_pack("[I, I, i, i, I, I, i, i]", s * BYTES_PER_SECOND, s, 0, 0, s * BYTES_PER_SECOND, s, 0, 0);
         return *ret ? 0 : fake_no_memory(&c, e);
 }

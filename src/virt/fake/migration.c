@@ -9,30 +9,26 @@
 static int fake_migrate_disk_and_power_off(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i,
                                            const char *dest, const json_t *flavor, const json_t *network_info _unused_,
                                            const json_t *block_device_info _unused_, char **ret_disk_info, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "migrate_disk_and_power_off", e);
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "migrate_disk_and_power_off", i, e);
         json_auto_t *disks = NULL;
         int64_t root_gb;
         char *text;
-        Guest *g;
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
-        if (g->resize == RESIZE_LEFT || isempty(dest))
-                return fake_refuse(&c, g, e);
-        root_gb = json_member_integer(flavor, "root_gb", g->root_gb);
-        if (root_gb < g->root_gb)
-                return exception_setf(e, EXC_INVALID, "Unable to resize disk down: from %lld to %lld GiB", (long long) g->root_gb,
+        if (c.guest->resize == RESIZE_LEFT || isempty(dest))
+                return fake_refuse(&c, c.guest, e);
+        root_gb = json_member_integer(flavor, "root_gb", c.guest->root_gb);
+        if (root_gb < c.guest->root_gb)
+                return exception_setf(e, EXC_INVALID, "Unable to resize disk down: from %lld to %lld GiB", (long long) c.guest->root_gb,
                                       (long long) root_gb);
 
-        disks = json_pack("[{s:s, s:s, s:I}]", "type", "qcow2", "path", "disk", "virt_disk_size", (json_int_t) g->root_gb << 30);
+        disks = json_pack("[{s:s, s:s, s:I}]", "type", "qcow2", "path", "disk", "virt_disk_size", (json_int_t) c.guest->root_gb << 30);
         text = disks ? json_text(disks) : NULL;
         if (!text)
                 return fake_no_memory(&c, e);
-        g->resize = RESIZE_LEFT;
-        fake_guest_set_state(&c, g, POWER_SHUTDOWN);
+        c.guest->resize = RESIZE_LEFT;
+        fake_guest_set_state(&c, c.guest, POWER_SHUTDOWN);
         *ret_disk_info = text;
         return 0;
 }
@@ -83,22 +79,18 @@ static int fake_confirm_migration(ComputeDriver *driver, const RequestContext *c
 static int fake_finish_revert_migration(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i,
                                         const json_t *network_info, const json_t *block_device_info, bool power_on,
                                         NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "finish_revert_migration", e);
-        Guest *g;
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "finish_revert_migration", i, e);
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
-        if (g->resize == RESIZE_NONE)
-                return fake_refuse(&c, g, e);
-        if (fake_guest_set_devices(g, network_info, block_device_info) < 0)
+        if (c.guest->resize == RESIZE_NONE)
+                return fake_refuse(&c, c.guest, e);
+        if (fake_guest_set_devices(c.guest, network_info, block_device_info) < 0)
                 return fake_no_memory(&c, e);
-        g->memory_mb = i->memory_mb;
-        g->vcpus = i->vcpus;
-        g->resize = RESIZE_NONE;
-        fake_guest_set_state(&c, g, power_on ? POWER_RUNNING : POWER_SHUTDOWN);
+        c.guest->memory_mb = i->memory_mb;
+        c.guest->vcpus = i->vcpus;
+        c.guest->resize = RESIZE_NONE;
+        fake_guest_set_state(&c, c.guest, power_on ? POWER_RUNNING : POWER_SHUTDOWN);
         return 0;
 }
 
@@ -117,12 +109,10 @@ static int fake_check_can_live_migrate_destination(ComputeDriver *driver, const 
 
 static int fake_check_can_live_migrate_source(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i,
                                               const json_t *check_data, json_t **ret, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "check_can_live_migrate_source", e);
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "check_can_live_migrate_source", i, e);
 
         if (c.r < 0)
                 return c.r;
-        if (!fake_guest(&c, i, e))
-                return -ENOENT;
         *ret = check_data ? json_deep_copy(check_data) : json_object();
         return *ret ? 0 : fake_no_memory(&c, e);
 }
@@ -171,53 +161,45 @@ static int fake_pre_block_migration(ComputeDriver *driver, const RequestContext 
 /* Takes [fake] migration_seconds, during which it can be aborted or forced to its end. */
 static int fake_live_migration(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i, const char *dest,
                                bool block_migration _unused_, const json_t *migrate_data _unused_, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, "live_migration", e);
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "live_migration", i, e);
         usec_t deadline;
-        Guest *g;
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
-        if ((g->state != POWER_RUNNING && g->state != POWER_PAUSED) || g->move != MOVE_NONE)
-                return fake_refuse(&c, g, e);
+        if ((c.guest->state != POWER_RUNNING && c.guest->state != POWER_PAUSED) || c.guest->move != MOVE_NONE)
+                return fake_refuse(&c, c.guest, e);
         if (isempty(dest) || streq(dest, c.d->host))
-                return exception_setf(e, EXC_INVALID, "Instance %s cannot move to \"%s\" from there", g->uuid, strempty(dest));
+                return exception_setf(e, EXC_INVALID, "Instance %s cannot move to \"%s\" from there", c.guest->uuid, strempty(dest));
 
-        g->move = MOVE_OUTGOING;
+        c.guest->move = MOVE_OUTGOING;
         deadline = now_monotonic() + c.d->migration_time;
         while (!c.d->closing && now_monotonic() < deadline) {
                 fake_wait(c.d, deadline);
-                g = fake_guest_find(c.d, i->uuid);      /* it may have been destroyed meanwhile */
-                if (!g)
+                c.guest = fake_guest_find(c.d, i->uuid);      /* it may have been destroyed meanwhile */
+                if (!c.guest)
                         return exception_setf(e, EXC_INSTANCE_NOT_FOUND, "Instance %s could not be found.", i->uuid);
-                if (g->move != MOVE_OUTGOING)
+                if (c.guest->move != MOVE_OUTGOING)
                         break;
         }
-        if (c.d->closing || g->move == MOVE_ABORTED) {
-                g->move = MOVE_NONE;
-                (void) exception_setf(e, EXC_NOVA, "The live migration of instance %s was aborted", g->uuid);
+        if (c.d->closing || c.guest->move == MOVE_ABORTED) {
+                c.guest->move = MOVE_NONE;
+                (void) exception_setf(e, EXC_NOVA, "The live migration of instance %s was aborted", c.guest->uuid);
                 return -ECANCELED;
         }
 
-        fake_guest_set_state(&c, g, POWER_SHUTDOWN);
-        fake_guest_remove(c.d, g);
+        fake_guest_set_state(&c, c.guest, POWER_SHUTDOWN);
+        fake_guest_remove(c.d, c.guest);
         return 0;
 }
 
 static int tell_migration(ComputeDriver *driver, const char *method, const Instance *i, MoveStage stage, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter(driver, method, e);
-        Guest *g;
+        _fake_call_ FakeCall c = fake_enter_guest(driver, method, i, e);
 
         if (c.r < 0)
                 return c.r;
-        g = fake_guest(&c, i, e);
-        if (!g)
-                return -ENOENT;
-        if (g->move != MOVE_OUTGOING)
-                return fake_refuse(&c, g, e);
-        g->move = stage;        /* fake_leave wakes the migration */
+        if (c.guest->move != MOVE_OUTGOING)
+                return fake_refuse(&c, c.guest, e);
+        c.guest->move = stage;        /* fake_leave wakes the migration */
         return 0;
 }
 

@@ -63,6 +63,7 @@ typedef struct FakeCall {
         FakeDriver *d;
         const char *method;
         int r;                          /* 0, or why the call must not be carried out */
+        Guest *guest;                   /* of fake_enter_guest */
         bool tell;
         char uuid[UUID_TEXT_MAX];
         PowerState state;
@@ -70,6 +71,8 @@ typedef struct FakeCall {
 
 /* Applies the faults to the call of @method, then takes the lock. When .r is negative, @e is set: return it. */
 FakeCall fake_enter(ComputeDriver *driver, const char *method, NovaException *e);
+/* The same for a call about @i: InstanceNotFound if there is no such guest. */
+FakeCall fake_enter_guest(ComputeDriver *driver, const char *method, const Instance *i, NovaException *e);
 void fake_leave(FakeCall *c);
 #define _fake_call_ _cleanup_(fake_leave)
 
@@ -79,8 +82,7 @@ int fake_no_memory(const FakeCall *c, NovaException *e);
 /* Waits on the driver's condition up to @deadline (monotonic). The lock is held. */
 void fake_wait(FakeDriver *d, usec_t deadline);
 
-/* The guest of @i; NULL with InstanceNotFound. */
-Guest *fake_guest(FakeCall *c, const Instance *i, NovaException *e);
+/* A guest by uuid, also one that is only on its way here; or NULL. */
 Guest *fake_guest_find(FakeDriver *d, const char *uuid);
 /* A new guest, off, as @i's flavor says. NULL when out of memory. */
 Guest *fake_guest_new(FakeDriver *d, const Instance *i);
