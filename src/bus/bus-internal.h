@@ -104,3 +104,17 @@ void bus_service_init(Bus *b);
 void bus_node_init(Bus *b);
 /* A filter: the writable properties of LogControl1 go through polkit too, which a property's setter cannot wait for. */
 int bus_log_control_filter(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
+/* The periodic tasks of @m, of any class, or NULL: none. */
+const PeriodicTask *bus_manager_tasks(Manager *m, size_t *ret_n);
+
+/* ---- bus-verbs.c: handlers ---- */
+
+int bus_verb_start(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int bus_verb_stop(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int bus_verb_reload(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int bus_verb_report_state(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int bus_verb_update_available_resource(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int bus_verb_enable(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int bus_verb_disable(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int bus_verb_run_periodic_task(sd_bus_message *m, void *userdata, sd_bus_error *error);

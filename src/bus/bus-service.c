@@ -1,5 +1,4 @@
-/* org.nova.Compute1.Service: what the service is and does, and the verbs that drive it. */
-#define LOG_LOGGER "nova.bus"
+/* org.nova.Compute1.Service: what the service is and does. The verbs that drive it are in bus-verbs.c. */
 #include "bus/bus-internal.h"
 
 #include <errno.h>
@@ -8,8 +7,6 @@
 
 #define TIMERS_MAX 32
 #define SERVERS_MAX 16
-#define REASON_MAX 255          /* characters: the column's width in Nova */
-#define SHOWN_MAX 64            /* bytes of somebody's text in a sentence of ours */
 
 /* ---- properties ---- */
 
@@ -89,52 +86,46 @@ static const BusProperty service_properties[_SERVICE_PROPERTY_MAX] = {
         [PROPERTY_FAILURES] = { "Failures", 0 },
 };
 
-static int method_names(Manager *m, BusValue *ret) {
-        const Method *methods;
-        size_t n = 0;
-
-        if (!m || !m->ops->methods)
-                return 0;
-        methods = m->ops->methods(m, &n);
+/* The names of a table's rows as a list of our own: a name is @offset into each row of @size bytes. */
+static int names_of(const void *rows, size_t n, size_t size, size_t offset, BusValue *ret) {
+        *ret = BUS_STRV(NULL);
         ret->owned = calloc(n + 1, sizeof *ret->owned);
         if (!ret->owned)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++)
-                ret->owned[i] = methods[i].name;
+                memcpy(&ret->owned[i], (const char *) rows + i * size + offset, sizeof ret->owned[i]);
         ret->as = ret->owned;
         return 0;
 }
 
-static const PeriodicTask *tasks_of(Manager *m, size_t *ret_n) {
+const PeriodicTask *bus_manager_tasks(Manager *m, size_t *ret_n) {
         *ret_n = 0;
         return m && m->ops->periodic_tasks ? m->ops->periodic_tasks(m, ret_n) : NULL;
 }
 
-static int task_names(Manager *m, BusValue *ret) {
-        const PeriodicTask *tasks;
-        size_t n;
+static int method_names(Manager *m, BusValue *ret) {
+        size_t n = 0;
+        const Method *methods = m && m->ops->methods ? m->ops->methods(m, &n) : NULL;
 
-        tasks = tasks_of(m, &n);
-        ret->owned = calloc(n + 1, sizeof *ret->owned);
-        if (!ret->owned)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++)
-                ret->owned[i] = tasks[i].name;
-        ret->as = ret->owned;
-        return 0;
+        return names_of(methods, n, sizeof *methods, offsetof(Method, name), ret);
+}
+
+static int task_names(Manager *m, BusValue *ret) {
+        size_t n;
+        const PeriodicTask *tasks = bus_manager_tasks(m, &n);
+
+        return names_of(tasks, n, sizeof *tasks, offsetof(PeriodicTask, name), ret);
+}
+
+static size_t timers_of(Service *s, LoopingCallInfo ret[static TIMERS_MAX]) {
+        return s ? MIN(service_timers(s, ret, TIMERS_MAX), (size_t) TIMERS_MAX) : 0;
 }
 
 static int timer_names(Service *s, BusValue *ret) {
         LoopingCallInfo timers[TIMERS_MAX];
-        size_t n = MIN(service_timers(s, timers, TIMERS_MAX), (size_t) TIMERS_MAX);
+        size_t n = timers_of(s, timers);
 
-        ret->owned = calloc(n + 1, sizeof *ret->owned);
-        if (!ret->owned)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++)
-                ret->owned[i] = timers[i].name;
-        ret->as = ret->owned;
-        return 0;
+        return names_of(timers, n, sizeof *timers, offsetof(LoopingCallInfo, name), ret);
 }
 
 /* The one place that says what a property is; without a service each is empty. */
@@ -228,14 +219,11 @@ static int service_value(Bus *b, size_t property, BusValue *ret) {
                 *ret = BUS_UINT32(broker->consumers);
                 return 0;
         case PROPERTY_METHODS:
-                *ret = BUS_STRV(NULL);
                 return method_names(b->manager, ret);
         case PROPERTY_PERIODIC_TASKS:
-                *ret = BUS_STRV(NULL);
                 return task_names(b->manager, ret);
         case PROPERTY_TIMERS:
-                *ret = BUS_STRV(NULL);
-                return s ? timer_names(s, ret) : 0;
+                return timer_names(s, ret);
         case PROPERTY_STALLED:
                 *ret = BUS_STRV(s ? (const char *const *) service_stalled(s) : NULL);
                 return 0;
@@ -267,242 +255,6 @@ void bus_service_init(Bus *b) {
         };
 }
 
-/* ---- verbs ---- */
-
-/* How much of @s to show in a sentence: not all of what may be megabytes, and no half character. */
-static int shown_length(const char *s) {
-        size_t n = strnlen(s, SHOWN_MAX);
-
-        while (s[n] && n > 0 && (s[n] & 0xc0) == 0x80)
-                n--;
-        return (int) n;
-}
-
-/* The part all verbs share: no options that we do not know, then polkit. Returns 1 to go on, 0 when asked (the handler
- * returns 1 and is called again), or -errno with @error. */
-static int verb_authorize(Bus *b, sd_bus_message *m, const char *verb, const char *action, const char *task, sd_bus_error *error) {
-        _cleanup_free_ char *owned = NULL;
-        const char *details[] = {
-                "verb", verb,
-                "host", bus_text(b->service ? service_host(b->service) : NULL, &owned),
-                "binary", b->service ? strempty(service_binary(b->service)) : "",
-                task ? "task" : NULL, task,
-                NULL,
-        };
-        const char *option;
-        int r;
-
-        r = sd_bus_message_enter_container(m, 'a', "{sv}");
-        if (r < 0)
-                return r;
-        r = sd_bus_message_enter_container(m, 'e', "sv");
-        if (r > 0)
-                r = sd_bus_message_read(m, "s", &option);
-        if (r < 0)
-                return r;
-        if (r > 0)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Unknown option '%.*s': %s takes none",
-                                         shown_length(option), option, sd_bus_message_get_member(m));
-        return authority_check(b->authority, m, action, details, error);
-}
-
-static int no_service(sd_bus_error *error) {
-        return sd_bus_error_set(error, BUS_ERROR_NOT_RUNNING, "There is no service yet, or no more: the daemon is starting or ending");
-}
-
-/* Keeps the call, begins what @begin does, and answers with its result. */
-static int verb_ask_service(Bus *b, sd_bus_message *m, const char *what, int (*begin)(Service *s, ServiceDone done, void *userdata),
-                            sd_bus_error *error) {
-        BusCall *c;
-        int r;
-
-        if (!b->service)
-                return no_service(error);
-        r = bus_call_new(b, m, WAIT_RESULT, what, &c, error);
-        if (r < 0)
-                return r;
-        r = begin(b->service, bus_call_on_result, c);
-        if (r < 0) {
-                bus_call_free(c);
-                return bus_error_from(error, r, NULL, what);
-        }
-        return 1;
-}
-
-static int method_start(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        static const char what[] = "The service could not be started";
-        Bus *b = userdata;
-        BusCall *c;
-        int r;
-
-        r = verb_authorize(b, m, "start", ACTION_MANAGE_SERVICE, NULL, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        if (!b->service)
-                return no_service(error);
-        r = service_start(b->service);
-        if (r < 0)
-                return bus_error_from(error, r, NULL, what);
-        r = bus_call_new(b, m, WAIT_STARTED, what, &c, error);
-        if (r < 0)
-                return r;
-        bus_calls_on_state(b);
-        return 1;
-}
-
-static int method_stop(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        static const char what[] = "The service could not be stopped";
-        Bus *b = userdata;
-        BusCall *c;
-        int r;
-
-        r = verb_authorize(b, m, "stop", ACTION_MANAGE_SERVICE, NULL, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        if (!b->service)
-                return no_service(error);
-        r = service_stop(b->service);
-        if (r < 0)
-                return bus_error_from(error, r, NULL, what);
-        r = bus_call_new(b, m, WAIT_STOPPED, what, &c, error);
-        if (r < 0)
-                return r;
-        bus_calls_on_state(b);
-        return 1;
-}
-
-static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_free_ char *why = NULL, *owned = NULL;
-        Bus *b = userdata;
-        int r;
-
-        r = verb_authorize(b, m, "reload", ACTION_MANAGE_SERVICE, NULL, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        r = b->callbacks.reload ? b->callbacks.reload(b->callbacks.userdata, &why) : -EOPNOTSUPP;
-        if (r < 0 && why)
-                return sd_bus_error_setf(error, BUS_ERROR_CONFIG_INVALID, "The configuration was not reloaded: %s", bus_text(why, &owned));
-        if (r < 0)
-                return bus_error_from(error, r, NULL, "The configuration was not reloaded");
-        return sd_bus_reply_method_return(m, NULL);
-}
-
-static int method_report_state(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Bus *b = userdata;
-        int r;
-
-        r = verb_authorize(b, m, "report-state", ACTION_REPORT_STATE, NULL, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        return verb_ask_service(b, m, "The state could not be reported", service_report_state, error);
-}
-
-static int method_update_available_resource(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Bus *b = userdata;
-        int r;
-
-        r = verb_authorize(b, m, "update-available-resource", ACTION_UPDATE_RESOURCES, NULL, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        return verb_ask_service(b, m, "The resources could not be updated", service_update_available_resource, error);
-}
-
-static int set_enabled(Bus *b, sd_bus_message *m, bool enabled, const char *reason, sd_bus_error *error) {
-        const char *what = enabled ? "The host could not be enabled" : "The host could not be disabled";
-        BusCall *c;
-        int r;
-
-        if (!b->service)
-                return no_service(error);
-        r = bus_call_new(b, m, WAIT_RESULT, what, &c, error);
-        if (r < 0)
-                return r;
-        r = service_set_enabled(b->service, enabled, reason, bus_call_on_result, c);
-        if (r < 0) {
-                bus_call_free(c);
-                return bus_error_from(error, r, NULL, what);
-        }
-        return 1;
-}
-
-static int method_enable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Bus *b = userdata;
-        int r;
-
-        r = verb_authorize(b, m, "enable", ACTION_MANAGE_SERVICE, NULL, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        return set_enabled(b, m, true, NULL, error);
-}
-
-static size_t characters(const char *s) {
-        size_t n = 0;
-
-        for (; *s; s++)
-                n += (*s & 0xc0) != 0x80;
-        return n;
-}
-
-static int method_disable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        const char *reason;
-        Bus *b = userdata;
-        int r;
-
-        r = sd_bus_message_read(m, "s", &reason);
-        if (r < 0)
-                return r;
-        if (characters(reason) > REASON_MAX)
-                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "The reason has %zu characters, at most %d are kept",
-                                         characters(reason), REASON_MAX);
-        r = verb_authorize(b, m, "disable", ACTION_MANAGE_SERVICE, NULL, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        return set_enabled(b, m, false, reason, error);
-}
-
-static bool task_exists(Manager *m, const char *name) {
-        size_t n;
-        const PeriodicTask *tasks = tasks_of(m, &n);
-
-        for (size_t i = 0; i < n; i++)
-                if (streq(tasks[i].name, name))
-                        return true;
-        return false;
-}
-
-static int no_such_task(const char *name, sd_bus_error *error) {
-        return sd_bus_error_setf(error, BUS_ERROR_NO_SUCH_TASK, "There is no periodic task '%.*s': see the property PeriodicTasks",
-                                 shown_length(name), name);
-}
-
-static int method_run_periodic_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        static const char what[] = "The periodic task failed";
-        const char *name;
-        Bus *b = userdata;
-        BusCall *c;
-        int r;
-
-        r = sd_bus_message_read(m, "s", &name);
-        if (r < 0)
-                return r;
-        if (b->manager && !task_exists(b->manager, name))
-                return no_such_task(name, error);
-        r = verb_authorize(b, m, "run-periodic-task", ACTION_MANAGE_SERVICE, b->manager ? name : NULL, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
-        if (!b->service)
-                return no_service(error);
-        r = bus_call_new(b, m, WAIT_RESULT, what, &c, error);
-        if (r < 0)
-                return r;
-        r = service_run_periodic_task(b->service, name, bus_call_on_result, c);
-        if (r < 0) {
-                bus_call_free(c);
-                return r == -ENOENT ? no_such_task(name, error) : bus_error_from(error, r, NULL, what);
-        }
-        return 1;
-}
-
 /* ---- lists ---- */
 
 static int append_timer(sd_bus_message *reply, const LoopingCallInfo *t) {
@@ -524,7 +276,7 @@ static int method_list_timers(sd_bus_message *m, void *userdata, sd_bus_error *e
         r = sd_bus_message_new_method_return(m, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(sta{sv})");
-        n = b->service ? MIN(service_timers(b->service, timers, TIMERS_MAX), (size_t) TIMERS_MAX) : 0;
+        n = timers_of(b->service, timers);
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = append_timer(reply, timers + i);
         if (r >= 0)
@@ -624,17 +376,17 @@ const sd_bus_vtable bus_service_vtable[] = {
         PROPERTY("Stalled", "as"),
         SD_BUS_PROPERTY("Requests", "t", property_get, 0, 0),
         SD_BUS_PROPERTY("Failures", "t", property_get, 0, 0),
-        SD_BUS_METHOD_WITH_ARGS("Start", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_start, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_stop, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_reload, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("ReportState", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_report_state,
+        SD_BUS_METHOD_WITH_ARGS("Start", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, bus_verb_start, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Stop", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, bus_verb_stop, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, bus_verb_reload, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ReportState", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, bus_verb_report_state,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("UpdateAvailableResource", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT,
-                                method_update_available_resource, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Enable", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, method_enable, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Disable", SD_BUS_ARGS("s", reason, "a{sv}", options), SD_BUS_NO_RESULT, method_disable,
+                                bus_verb_update_available_resource, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Enable", SD_BUS_ARGS("a{sv}", options), SD_BUS_NO_RESULT, bus_verb_enable, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Disable", SD_BUS_ARGS("s", reason, "a{sv}", options), SD_BUS_NO_RESULT, bus_verb_disable,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("RunPeriodicTask", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_NO_RESULT, method_run_periodic_task,
+        SD_BUS_METHOD_WITH_ARGS("RunPeriodicTask", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_NO_RESULT, bus_verb_run_periodic_task,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListTimers", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sta{sv})", timers), method_list_timers,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

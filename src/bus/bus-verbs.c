@@ -1,0 +1,229 @@
+/* The verbs of org.nova.Compute1.Service. Each reads its arguments, checks them, asks polkit, and only then acts; what takes
+ * time is answered when it is done. */
+#include "bus/bus-internal.h"
+
+#include <errno.h>
+
+#define REASON_MAX 255          /* characters: the column's width in Nova */
+#define SHOWN_MAX 64            /* bytes of somebody's text in a sentence of ours */
+
+/* How much of @s to show in a sentence: not all of what may be megabytes, and no half character. */
+static int shown_length(const char *s) {
+        size_t n = strnlen(s, SHOWN_MAX);
+
+        while (s[n] && n > 0 && (s[n] & 0xc0) == 0x80)
+                n--;
+        return (int) n;
+}
+
+/* The part all verbs share: no options that we do not know, then polkit. Returns 1 to go on, 0 when asked (the handler
+ * returns 1 and is called again), or -errno with @error. */
+static int verb_authorize(Bus *b, sd_bus_message *m, const char *verb, const char *action, const char *task, sd_bus_error *error) {
+        _cleanup_free_ char *owned = NULL;
+        const char *details[] = {
+                "verb", verb,
+                "host", bus_text(b->service ? service_host(b->service) : NULL, &owned),
+                "binary", b->service ? strempty(service_binary(b->service)) : "",
+                task ? "task" : NULL, task,
+                NULL,
+        };
+        const char *option;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        r = sd_bus_message_enter_container(m, 'e', "sv");
+        if (r > 0)
+                r = sd_bus_message_read(m, "s", &option);
+        if (r < 0)
+                return r;
+        if (r > 0)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Unknown option '%.*s': %s takes none",
+                                         shown_length(option), option, sd_bus_message_get_member(m));
+        return authority_check(b->authority, m, action, details, error);
+}
+
+static int no_service(sd_bus_error *error) {
+        return sd_bus_error_set(error, BUS_ERROR_NOT_RUNNING, "There is no service yet, or no more: the daemon is starting or ending");
+}
+
+/* Keeps the call, begins what @begin does, and answers with its result. */
+static int verb_ask_service(Bus *b, sd_bus_message *m, const char *what, int (*begin)(Service *s, ServiceDone done, void *userdata),
+                            sd_bus_error *error) {
+        BusCall *c;
+        int r;
+
+        if (!b->service)
+                return no_service(error);
+        r = bus_call_new(b, m, WAIT_RESULT, what, &c, error);
+        if (r < 0)
+                return r;
+        r = begin(b->service, bus_call_on_result, c);
+        if (r < 0) {
+                bus_call_free(c);
+                return bus_error_from(error, r, NULL, what);
+        }
+        return 1;
+}
+
+/* Start and Stop answer when the service has come to the state that was asked for, which its observers tell. */
+static int verb_change_state(Bus *b, sd_bus_message *m, const char *verb, int (*begin)(Service *s), BusCallWait wait,
+                             const char *what, sd_bus_error *error) {
+        BusCall *c;
+        int r;
+
+        r = verb_authorize(b, m, verb, ACTION_MANAGE_SERVICE, NULL, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        if (!b->service)
+                return no_service(error);
+        r = begin(b->service);
+        if (r < 0)
+                return bus_error_from(error, r, NULL, what);
+        r = bus_call_new(b, m, wait, what, &c, error);
+        if (r < 0)
+                return r;
+        bus_calls_on_state(b);          /* it may be there already */
+        return 1;
+}
+
+int bus_verb_start(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return verb_change_state(userdata, m, "start", service_start, WAIT_STARTED, "The service could not be started", error);
+}
+
+int bus_verb_stop(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return verb_change_state(userdata, m, "stop", service_stop, WAIT_STOPPED, "The service could not be stopped", error);
+}
+
+int bus_verb_reload(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_free_ char *why = NULL, *owned = NULL;
+        Bus *b = userdata;
+        int r;
+
+        r = verb_authorize(b, m, "reload", ACTION_MANAGE_SERVICE, NULL, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        r = b->callbacks.reload ? b->callbacks.reload(b->callbacks.userdata, &why) : -EOPNOTSUPP;
+        if (r < 0 && why)
+                return sd_bus_error_setf(error, BUS_ERROR_CONFIG_INVALID, "The configuration was not reloaded: %s", bus_text(why, &owned));
+        if (r < 0)
+                return bus_error_from(error, r, NULL, "The configuration was not reloaded");
+        return sd_bus_reply_method_return(m, NULL);
+}
+
+int bus_verb_report_state(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *b = userdata;
+        int r;
+
+        r = verb_authorize(b, m, "report-state", ACTION_REPORT_STATE, NULL, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        return verb_ask_service(b, m, "The state could not be reported", service_report_state, error);
+}
+
+int bus_verb_update_available_resource(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *b = userdata;
+        int r;
+
+        r = verb_authorize(b, m, "update-available-resource", ACTION_UPDATE_RESOURCES, NULL, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        return verb_ask_service(b, m, "The resources could not be updated", service_update_available_resource, error);
+}
+
+static int set_enabled(Bus *b, sd_bus_message *m, bool enabled, const char *reason, sd_bus_error *error) {
+        const char *what = enabled ? "The host could not be enabled" : "The host could not be disabled";
+        BusCall *c;
+        int r;
+
+        if (!b->service)
+                return no_service(error);
+        r = bus_call_new(b, m, WAIT_RESULT, what, &c, error);
+        if (r < 0)
+                return r;
+        r = service_set_enabled(b->service, enabled, reason, bus_call_on_result, c);
+        if (r < 0) {
+                bus_call_free(c);
+                return bus_error_from(error, r, NULL, what);
+        }
+        return 1;
+}
+
+int bus_verb_enable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *b = userdata;
+        int r;
+
+        r = verb_authorize(b, m, "enable", ACTION_MANAGE_SERVICE, NULL, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        return set_enabled(b, m, true, NULL, error);
+}
+
+static size_t characters(const char *s) {
+        size_t n = 0;
+
+        for (; *s; s++)
+                n += (*s & 0xc0) != 0x80;
+        return n;
+}
+
+int bus_verb_disable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *reason;
+        Bus *b = userdata;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &reason);
+        if (r < 0)
+                return r;
+        if (characters(reason) > REASON_MAX)
+                return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "The reason has %zu characters, at most %d are kept",
+                                         characters(reason), REASON_MAX);
+        r = verb_authorize(b, m, "disable", ACTION_MANAGE_SERVICE, NULL, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        return set_enabled(b, m, false, reason, error);
+}
+
+static bool task_exists(Manager *m, const char *name) {
+        size_t n;
+        const PeriodicTask *tasks = bus_manager_tasks(m, &n);
+
+        for (size_t i = 0; i < n; i++)
+                if (streq(tasks[i].name, name))
+                        return true;
+        return false;
+}
+
+static int no_such_task(const char *name, sd_bus_error *error) {
+        return sd_bus_error_setf(error, BUS_ERROR_NO_SUCH_TASK, "There is no periodic task '%.*s': see the property PeriodicTasks",
+                                 shown_length(name), name);
+}
+
+int bus_verb_run_periodic_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        static const char what[] = "The periodic task failed";
+        const char *name;
+        Bus *b = userdata;
+        BusCall *c;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r < 0)
+                return r;
+        if (b->manager && !task_exists(b->manager, name))
+                return no_such_task(name, error);
+        r = verb_authorize(b, m, "run-periodic-task", ACTION_MANAGE_SERVICE, b->manager ? name : NULL, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        if (!b->service)
+                return no_service(error);
+        r = bus_call_new(b, m, WAIT_RESULT, what, &c, error);
+        if (r < 0)
+                return r;
+        r = service_run_periodic_task(b->service, name, bus_call_on_result, c);
+        if (r < 0) {
+                bus_call_free(c);
+                return r == -ENOENT ? no_such_task(name, error) : bus_error_from(error, r, NULL, what);
+        }
+        return 1;
+}
