@@ -24,7 +24,7 @@ static Rpc *rpc_of(Messenger *m) {
 
 /* ---- answers ---- */
 
-void rpc_on_answer(Rpc *r, const char *msg_id, const char *body, size_t size) {
+void rpc_on_answer(Rpc *r, const char *msg_id, char *body, size_t size) {
         Envelope e = ENVELOPE_NULL;
         char why[256];
         Waiter *w;

@@ -30,8 +30,8 @@ typedef struct Envelope {
 
 /* Takes off the envelope and parses what is inside. Returns 0 with *ret->format and message set (an object); -EBADMSG
  * with a sentence in @why that quotes nothing of the content; -ENOMEM. On -EBADMSG the message may be there nevertheless
- * (a wrong envelope version): then the caller can be found. */
-int envelope_parse(const void *body, size_t size, Envelope *ret, char *why, size_t why_size);
+ * (a wrong envelope version): then the caller can be found. Works in @body, which holds nothing useful afterwards. */
+int envelope_parse(char *body, size_t size, Envelope *ret, char *why, size_t why_size);
 
 /* Reads the members of a request. 0, or -EBADMSG with @why; msg_id and reply_q are set if they are usable even then, so
  * that a caller who can hear gets his failure. */

@@ -2,7 +2,10 @@
 #include "rpc/link-internal.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #define ENSURE_USABLE(l)                                     \
         do {                                                 \
@@ -123,8 +126,8 @@ int link_cancel(Link *l, amqp_channel_t channel, unsigned consumer) {
         return SEND(l, amqp_send_method(l->conn, channel, AMQP_BASIC_CANCEL_METHOD, &m), "cancelling a consumer");
 }
 
-int link_publish(Link *l, amqp_channel_t channel, const char *exchange, const char *key, bool mandatory, const char *expiration,
-                 const char *body, size_t size) {
+static int publish(Link *l, amqp_channel_t channel, const char *exchange, const char *key, bool mandatory, const char *expiration,
+                   const char *body, size_t size) {
         amqp_basic_properties_t p = {
                 ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_CONTENT_ENCODING_FLAG | AMQP_BASIC_HEADERS_FLAG |
                           AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_PRIORITY_FLAG,
@@ -133,14 +136,40 @@ int link_publish(Link *l, amqp_channel_t channel, const char *exchange, const ch
                 .delivery_mode = 2,
         };
 
-        ENSURE_USABLE(l);
+        int r;
+
         if (!isempty(expiration)) {
                 p._flags |= AMQP_BASIC_EXPIRATION_FLAG;
                 p.expiration = amqp_cstring_bytes(expiration);
         }
-        return SEND(l, amqp_basic_publish(l->conn, channel, amqp_cstring_bytes(exchange), amqp_cstring_bytes(key), mandatory, false, &p,
-                                          (amqp_bytes_t){size, (void *) body}),
-                    "publishing");
+        link_enter(l);
+        r = amqp_basic_publish(l->conn, channel, amqp_cstring_bytes(exchange), amqp_cstring_bytes(key), mandatory, false, &p,
+                               (amqp_bytes_t){size, (void *) body});
+        link_leave(l);
+        return r;
+}
+
+int link_publish(Link *l, amqp_channel_t channel, const char *exchange, const char *key, bool mandatory, const char *expiration,
+                 const char *body, size_t size) {
+        ENSURE_USABLE(l);
+        return link_check_status(l, publish(l, channel, exchange, key, mandatory, expiration, body, size), "publishing");
+}
+
+int link_publish_directly(Link *l, amqp_channel_t channel, const char *exchange, const char *key, bool mandatory,
+                          const char *expiration, const char *body, size_t size) {
+        if (publish(l, channel, exchange, key, mandatory, expiration, body, size) == AMQP_STATUS_OK)
+                return 0;
+        /* Not link_lose: event sources are for the link's own thread. */
+        link_set_reason(l, "publishing: the socket failed");
+        l->lost = true;
+        return -ENOTCONN;
+}
+
+void link_cork(Link *l, bool on) {
+        int value = on;
+
+        if (l->guard >= 0)
+                (void) setsockopt(l->guard, IPPROTO_TCP, TCP_CORK, &value, sizeof value);
 }
 
 int link_ack(Link *l, amqp_channel_t channel, uint64_t tag, bool multiple) {

@@ -112,7 +112,7 @@ static int connect_failed(Link *l, int status, bool tls) {
 
 /* The kernel notices a dead peer as the heartbeat does, also while only acknowledgements are missing. */
 static void tune_socket(Link *l, int fd) {
-        int on = 1, seconds = l->options->heartbeat > 0 ? (int) l->options->heartbeat : 60;
+        int on = 1, buffer = 256 * 1024, seconds = l->options->heartbeat > 0 ? (int) l->options->heartbeat : 60;
         unsigned ms = (unsigned) seconds * 1000;
         int idle = MAX(1, seconds / 3), interval = MAX(1, seconds / 6), count = 3;
 
@@ -122,6 +122,7 @@ static void tune_socket(Link *l, int fd) {
         (void) setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
         (void) setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
         (void) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        (void) setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);   /* link_try_lock counts on some room */
 }
 
 static amqp_table_entry_t entry_text(const char *key, const char *text) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #define FRAMES_AT_ONCE 1024             /* then others on this loop have their turn */
+#define BUFFER_KEPT 65536
 
 static void copy_bytes(char *to, size_t size, amqp_bytes_t from) {
         size_t n = MIN(from.len, size - 1);
@@ -22,13 +23,18 @@ static unsigned parse_tag(amqp_bytes_t tag) {
 }
 
 static void assembly_done(LinkAssembly *a) {
-        free(a->message.body);
-        *a = (LinkAssembly){};
+        bool keep = a->buffer_size <= BUFFER_KEPT;
+
+        if (!keep)
+                free(a->buffer);
+        *a = (LinkAssembly){.buffer = keep ? a->buffer : NULL, .buffer_size = keep ? a->buffer_size : 0};
 }
 
 void link_assemblies_done(Link *l) {
-        for (size_t i = 0; i < ELEMENTSOF(l->assembly); i++)
-                assembly_done(&l->assembly[i]);
+        for (size_t i = 0; i < ELEMENTSOF(l->assembly); i++) {
+                free(l->assembly[i].buffer);
+                l->assembly[i] = (LinkAssembly){};
+        }
 }
 
 static int wrong_order(Link *l) {
@@ -64,11 +70,17 @@ static int frame_header(Link *l, LinkAssembly *a, const amqp_frame_t *f) {
                                 copy_bytes(a->message.compression, sizeof a->message.compression, h->value.value.bytes);
                 }
         if (a->message.size <= l->options->max_message_size) {
-                a->message.body = malloc(a->message.size + 1);
-                if (!a->message.body) {
+                if (a->message.size >= a->buffer_size) {
+                        free(a->buffer);
+                        a->buffer_size = a->message.size + 1;
+                        a->buffer = malloc(a->buffer_size);
+                }
+                if (!a->buffer) {
+                        a->buffer_size = 0;
                         link_set_reason(l, "out of memory for a message of %llu bytes", (unsigned long long) a->message.size);
                         return -ENOMEM;
                 }
+                a->message.body = a->buffer;
         }
         return message_complete(l, a);
 }
@@ -216,6 +228,9 @@ int link_drain(Link *l) {
                 }
                 if (link_frame(l, &f) < 0)
                         link_lose(l);
+                /* What is still in the kernel wakes us again; TLS keeps some where nobody can look. */
+                if (!l->options->tls.enabled && l->conn && !amqp_frames_enqueued(l->conn) && !amqp_data_in_buffer(l->conn))
+                        break;
         }
         if (n == FRAMES_AT_ONCE)
                 link_drain_soon(l);

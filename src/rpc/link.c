@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -285,49 +286,90 @@ static void link_schedule(Link *l) {
         (void) sd_event_source_set_enabled(l->retry, SD_EVENT_ONESHOT);
 }
 
+void link_lock(Link *l) {
+        pthread_mutex_lock(&l->io);
+}
+
+void link_unlock(Link *l) {
+        pthread_mutex_unlock(&l->io);
+}
+
+bool link_try_lock(Link *l) {
+        if (pthread_mutex_trylock(&l->io) != 0)
+                return false;
+        if (link_is_open(l) && !l->status.blocked) {
+                struct pollfd p = {.fd = l->guard, .events = POLLOUT};
+
+                /* The kernel says yes while a third of the buffer is free, far more than a small message. */
+                if (poll(&p, 1, 0) == 1 && p.revents == POLLOUT)
+                        return true;
+        }
+        pthread_mutex_unlock(&l->io);
+        return false;
+}
+
+void link_check(Link *l) {
+        if (l->lost && l->open)
+                (void) sd_event_source_set_enabled(l->drop, SD_EVENT_ONESHOT);
+}
+
 static int on_input(sd_event_source *s, int fd, uint32_t revents, void *userdata) {
-        return link_drain(userdata);
+        Link *l = userdata;
+
+        link_lock(l);
+        (void) link_drain(l);
+        link_unlock(l);
+        return 0;
 }
 
 static int on_again(sd_event_source *s, void *userdata) {
-        return link_drain(userdata);
+        return on_input(s, -1, 0, userdata);
 }
 
 static int on_drop(sd_event_source *s, void *userdata) {
         Link *l = userdata;
 
+        link_lock(l);
         link_down(l);
         if (l->wanted)
                 link_schedule(l);
+        link_unlock(l);
         return 0;
 }
 
 /* Sends our heartbeat at the rate asked for, and looks whether theirs came. The library would do both only inside its
  * own waiting. A broker sends twice in the negotiated time: one and a half times without a byte is a dead one. */
-static int on_heartbeat(sd_event_source *s, uint64_t usec, void *userdata) {
-        Link *l = userdata;
+static void beat(Link *l) {
         usec_t period = l->heartbeat_seconds * USEC_PER_SEC;
         amqp_frame_t f = {.frame_type = AMQP_FRAME_HEARTBEAT};
         usec_t silent;
 
         if (!link_is_open(l))
-                return 0;
+                return;
 
         silent = now_monotonic() - l->last_input;
         if (silent >= period + period / 2) {
                 link_set_reason(l, "the broker has been silent for %.1f seconds, the heartbeat is %u", (double) silent / (double) USEC_PER_SEC,
                                 l->heartbeat_seconds);
                 link_lose(l);
-                return 0;
+                return;
         }
 
         link_enter(l);
         int r = amqp_send_frame(l->conn, &f);
         link_leave(l);
         if (link_check_status(l, r, "sending a heartbeat") < 0)
-                return 0;
+                return;
         (void) sd_event_source_set_time_relative(l->heartbeat, period / l->options->heartbeat_rate);
         (void) sd_event_source_set_enabled(l->heartbeat, SD_EVENT_ONESHOT);
+}
+
+static int on_heartbeat(sd_event_source *s, uint64_t usec, void *userdata) {
+        Link *l = userdata;
+
+        link_lock(l);
+        beat(l);
+        link_unlock(l);
         return 0;
 }
 
@@ -362,12 +404,11 @@ static int link_open(Link *l) {
         return r < 0 ? r : l->lost ? -ENOTCONN : 0;
 }
 
-static int on_retry(sd_event_source *s, uint64_t usec, void *userdata) {
-        Link *l = userdata;
+static void try_to_connect(Link *l) {
         LinkStatus status;
 
         if (!l->wanted || l->open)
-                return 0;
+                return;
 
         l->reason[0] = '\0';
         l->close_code = 0;
@@ -380,7 +421,7 @@ static int on_retry(sd_event_source *s, uint64_t usec, void *userdata) {
                 link_down(l);
                 if (l->wanted)
                         link_schedule(l);
-                return 0;
+                return;
         }
 
         l->open = true;
@@ -394,6 +435,14 @@ static int on_retry(sd_event_source *s, uint64_t usec, void *userdata) {
         link_status(l, &status);
         log_event(LOG_LEVEL_INFO, MESSAGE_BROKER_CONNECTED, NULL, "Connected to AMQP server on %s (%s)", status.address, l->purpose);
         link_drain_soon(l);
+}
+
+static int on_retry(sd_event_source *s, uint64_t usec, void *userdata) {
+        Link *l = userdata;
+
+        link_lock(l);
+        try_to_connect(l);
+        link_unlock(l);
         return 0;
 }
 
@@ -416,12 +465,13 @@ int link_new(Link **ret, sd_event *event, const RpcOptions *options, const char 
         l->event = sd_event_ref(event);
         l->status.state = RPC_LINK_IDLE;
         (void) pthread_mutex_init(&l->lock, NULL);
+        (void) pthread_mutex_init(&l->io, NULL);
 
-        r = sd_event_add_time(event, &l->retry, CLOCK_MONOTONIC, 0, 0, on_retry, l);
+        r = sd_event_add_time(event, &l->retry, CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_retry, l);
         if (r >= 0)
                 r = sd_event_source_set_enabled(l->retry, SD_EVENT_OFF);
         if (r >= 0)
-                r = sd_event_add_time(event, &l->heartbeat, CLOCK_MONOTONIC, 0, 0, on_heartbeat, l);
+                r = sd_event_add_time(event, &l->heartbeat, CLOCK_MONOTONIC, 0, 50 * USEC_PER_MSEC, on_heartbeat, l);
         if (r >= 0)
                 r = sd_event_source_set_enabled(l->heartbeat, SD_EVENT_OFF);
         if (r >= 0)
@@ -482,6 +532,7 @@ Link *link_free(Link *l) {
         l->drop = sd_event_source_disable_unref(l->drop);
         l->event = sd_event_unref(l->event);
         (void) pthread_mutex_destroy(&l->lock);
+        (void) pthread_mutex_destroy(&l->io);
         free(l);
         return NULL;
 }

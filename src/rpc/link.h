@@ -13,7 +13,7 @@
 
 typedef struct Link Link;
 
-/* A message from the broker. Lives during the callback; the body may be taken. */
+/* A message from the broker. Lives during the callback. */
 typedef struct LinkMessage {
         amqp_channel_t channel;
         bool returned;                  /* basic.return: nobody could get what we published */
@@ -25,7 +25,8 @@ typedef struct LinkMessage {
         char key[256];                  /* routing key */
         char content_type[64], compression[32];        /* "" = absent */
         uint64_t size;                  /* as announced */
-        char *body;                     /* NULL when size is over the limit: what came was dropped; NUL-terminated */
+        char *body;                     /* NUL-terminated, may be written to; NULL when size is over the limit: what came was
+                                         * dropped */
 } LinkMessage;
 
 typedef struct LinkHandlers {
@@ -78,12 +79,28 @@ void link_drain_soon(Link *l);
 int link_cancel(Link *l, amqp_channel_t channel, unsigned consumer);
 int link_publish(Link *l, amqp_channel_t channel, const char *exchange, const char *key, bool mandatory, const char *expiration,
                  const char *body, size_t size);
+/* Between on and off what is published goes out in as few packets as it fits. */
+void link_cork(Link *l, bool on);
 int link_ack(Link *l, amqp_channel_t channel, uint64_t tag, bool multiple);
 int link_nack(Link *l, amqp_channel_t channel, uint64_t tag, bool multiple);
 
 void link_set_consumers(Link *l, unsigned n);   /* for the status */
 
+/* The link's thread holds this in all its callbacks; hold it to call the above outside of them. */
+void link_lock(Link *l);
+void link_unlock(Link *l);
+/* Sees to a loss that link_publish_directly met. */
+void link_check(Link *l);
+
 /* ---- any thread ---- */
+
+/* For a thread other than the link's, to save the way over it: takes the lock if nobody has it. False if somebody has,
+ * or if publishing might wait: not connected, blocked, or the socket has no room. Else the lock is held, and what the
+ * handlers touch may be touched, until link_unlock. */
+bool link_try_lock(Link *l);
+/* As link_publish, under link_try_lock, for small messages. On failure the link's thread must call link_check. */
+int link_publish_directly(Link *l, amqp_channel_t channel, const char *exchange, const char *key, bool mandatory,
+                          const char *expiration, const char *body, size_t size);
 
 typedef struct LinkStatus {
         RpcLinkState state;

@@ -15,15 +15,12 @@
 #define CHANNEL_PUBLISH 1
 #define CHANNEL_ANSWERS 2
 #define CONSUMER_REPLY 1                /* tags above it are Essex calls */
+#define DIRECT_MAX 49152                /* bytes of replies that may take the short way at once */
 #define WAITING_MAX 10000               /* casts and notifications; replies are bounded by the prefetch */
 #define MISSING_RETRY (250 * USEC_PER_MSEC)
 #define DEAD_QUEUES_MAX 200
 #define DEAD_QUEUE_FOR (60 * USEC_PER_SEC)
 #define REPLY_NAMES_MAX 16
-
-typedef struct OutgoingList {
-        Outgoing *first, *last;
-} OutgoingList;
 
 typedef struct DeadQueue {
         char *name;
@@ -94,7 +91,7 @@ Outgoing *outgoing_free(Outgoing *o) {
         return NULL;
 }
 
-static void list_append(OutgoingList *l, Outgoing *o) {
+void outgoing_append(OutgoingList *l, Outgoing *o) {
         o->next = NULL;
         if (l->last)
                 l->last->next = o;
@@ -103,7 +100,7 @@ static void list_append(OutgoingList *l, Outgoing *o) {
         l->last = o;
 }
 
-static Outgoing *list_pop(OutgoingList *l) {
+Outgoing *outgoing_pop(OutgoingList *l) {
         Outgoing *o = l->first;
 
         if (o) {
@@ -184,7 +181,7 @@ static void came_back(Publisher *p, Outgoing *o) {
                 (void) sd_event_source_set_time_relative(p->retry, MISSING_RETRY);
                 (void) sd_event_source_set_enabled(p->retry, SD_EVENT_ONESHOT);
         }
-        list_append(&p->missing, o);
+        outgoing_append(&p->missing, o);
 }
 
 /* ---- sending ---- */
@@ -261,7 +258,7 @@ static void send_fake(Publisher *p, Outgoing *o, const char *exchange) {
 }
 
 /* Sends what waits, as long as the broker takes it. */
-static void flush(Publisher *p) {
+static void flush_waiting(Publisher *p) {
         while (p->waiting.first) {
                 Outgoing *o = p->waiting.first;
                 TopologyQueue q;
@@ -270,12 +267,12 @@ static void flush(Publisher *p) {
                 if (!p->fake && (!link_is_open(p->link) || link_is_blocked(p->link)))
                         return;
                 if (o->give_up > 0 && now_monotonic() >= o->give_up) {
-                        finish(p, list_pop(&p->waiting), -ETIMEDOUT);
+                        finish(p, outgoing_pop(&p->waiting), -ETIMEDOUT);
                         continue;
                 }
                 r = topology_of(p, o, &q);
                 if (r < 0) {
-                        finish(p, list_pop(&p->waiting), r);
+                        finish(p, outgoing_pop(&p->waiting), r);
                         continue;
                 }
                 if (*q.exchange.name) {
@@ -285,12 +282,12 @@ static void flush(Publisher *p) {
 
                                 /* It would fail again: let it not hold up the others. */
                                 if (code == AMQP_PRECONDITION_FAILED || code == AMQP_ACCESS_REFUSED)
-                                        finish(p, list_pop(&p->waiting), -EACCES);
+                                        finish(p, outgoing_pop(&p->waiting), -EACCES);
                                 return;
                         }
                 }
                 if (p->fake) {
-                        send_fake(p, list_pop(&p->waiting), q.exchange.name);
+                        send_fake(p, outgoing_pop(&p->waiting), q.exchange.name);
                         continue;
                 }
 
@@ -299,27 +296,50 @@ static void flush(Publisher *p) {
                 if (r < 0)
                         return;         /* it stays the first for the next connection */
                 o->seq = ++p->seq;
-                list_append(&p->unconfirmed, list_pop(&p->waiting));
+                outgoing_append(&p->unconfirmed, outgoing_pop(&p->waiting));
         }
+}
+
+/* Nothing to lock with the fake: only this thread knows of it. */
+static void enter(Publisher *p) {
+        if (p->link)
+                link_lock(p->link);
+}
+
+static void leave(Publisher *p) {
+        if (p->link)
+                link_unlock(p->link);
+}
+
+static void flush(Publisher *p) {
+        bool several = p->link && p->waiting.first && p->waiting.first->next;
+
+        if (several)
+                link_cork(p->link, true);
+        flush_waiting(p);
+        if (several)
+                link_cork(p->link, false);
 }
 
 static int on_missing_retry(sd_event_source *s, uint64_t usec, void *userdata) {
         Publisher *p = userdata;
         usec_t now = now_monotonic();
 
+        enter(p);
         while (p->missing.first && p->missing.first->next_try <= now) {
-                Outgoing *o = list_pop(&p->missing);
+                Outgoing *o = outgoing_pop(&p->missing);
 
                 if (o->kind == OUTGOING_DIRECT && is_dead(p, o->key))
                         finish(p, o, -EHOSTUNREACH);
                 else
-                        list_append(&p->waiting, o);
+                        outgoing_append(&p->waiting, o);
         }
         if (p->missing.first) {
                 (void) sd_event_source_set_time(p->retry, p->missing.first->next_try);
                 (void) sd_event_source_set_enabled(p->retry, SD_EVENT_ONESHOT);
         }
         flush(p);
+        leave(p);
         return 0;
 }
 
@@ -328,35 +348,69 @@ static void on_inbox(void *data) {
         OutgoingList inbox;
         Outgoing *o;
 
+        enter(p);
         pthread_mutex_lock(&p->lock);
         inbox = p->inbox;
         p->inbox = (OutgoingList){};
         p->posted = false;
         pthread_mutex_unlock(&p->lock);
 
-        while ((o = list_pop(&inbox)))
+        while ((o = outgoing_pop(&inbox)))
                 if (o->kind == OUTGOING_DIRECT && is_dead(p, o->key))
                         finish(p, o, -EHOSTUNREACH);
                 else
-                        list_append(&p->waiting, o);
-        if (p->link)
+                        outgoing_append(&p->waiting, o);
+        if (p->link) {
                 link_start(p->link);
+                link_check(p->link);
+        }
         flush(p);
+        leave(p);
 }
 
-int publisher_send(Publisher *p, Outgoing *o) {
-        bool post;
+/* The short way for replies: publishes on the caller's thread, when the connection is free and has room. Saves waking a
+ * thread for each call, and where many come together they share packets. What does not fit stays in @l. */
+static void send_directly(Publisher *p, OutgoingList *l) {
+        size_t room = DIRECT_MAX;
+        bool free, several;
+        Outgoing *o;
 
+        if (!p->link || l->first->body.size > room || !link_try_lock(p->link))
+                return;
         pthread_mutex_lock(&p->lock);
-        if (p->closing || (p->count >= WAITING_MAX && o->kind != OUTGOING_DIRECT)) {
-                int r = p->closing ? -ESHUTDOWN : -ENOBUFS;
-
-                pthread_mutex_unlock(&p->lock);
-                return r;
+        free = !p->closing && !p->inbox.first && !p->waiting.first;
+        for (o = l->first; o && free; o = o->next)
+                p->count++;
+        pthread_mutex_unlock(&p->lock);
+        if (!free) {
+                link_unlock(p->link);
+                return;
         }
-        list_append(&p->inbox, o);
-        p->count++;
-        post = !p->posted;
+
+        several = l->first->next;
+        if (several)
+                link_cork(p->link, true);
+        while ((o = l->first) && o->body.size <= room && !is_dead(p, o->key)) {
+                if (link_publish_directly(p->link, CHANNEL_PUBLISH, "", o->key, o->mandatory, o->expiration, o->body.data,
+                                          o->body.size) < 0)
+                        break;
+                room -= o->body.size;
+                o->seq = ++p->seq;
+                outgoing_append(&p->unconfirmed, outgoing_pop(l));
+        }
+        if (several)
+                link_cork(p->link, false);
+        pthread_mutex_lock(&p->lock);
+        for (o = l->first; o; o = o->next)
+                p->count--;
+        pthread_mutex_unlock(&p->lock);
+        link_unlock(p->link);
+}
+
+/* The long way, over the publisher's thread. @p's lock is held and will be released. */
+static void post_inbox(Publisher *p) {
+        bool post = !p->posted;
+
         p->posted = true;
         pthread_mutex_unlock(&p->lock);
 
@@ -365,6 +419,53 @@ int publisher_send(Publisher *p, Outgoing *o) {
                 p->posted = false;      /* the next one brings this one along */
                 pthread_mutex_unlock(&p->lock);
         }
+}
+
+void publisher_send_replies(Publisher *p, OutgoingList *l) {
+        OutgoingList refused = {};
+        Outgoing *o;
+
+        if (!l->first)
+                return;
+        send_directly(p, l);
+        if (!l->first)
+                return;
+
+        pthread_mutex_lock(&p->lock);
+        while ((o = outgoing_pop(l)))
+                if (p->closing)
+                        outgoing_append(&refused, o);
+                else {
+                        outgoing_append(&p->inbox, o);
+                        p->count++;
+                }
+        post_inbox(p);
+        while ((o = outgoing_pop(&refused))) {
+                if (o->done)
+                        o->done(o, -ESHUTDOWN);
+                outgoing_free(o);
+        }
+}
+
+int publisher_send(Publisher *p, Outgoing *o) {
+        OutgoingList l = {o, o};
+        int r;
+
+        if (o->kind == OUTGOING_DIRECT) {
+                send_directly(p, &l);
+                if (!l.first)
+                        return 0;
+        }
+
+        pthread_mutex_lock(&p->lock);
+        r = p->closing ? -ESHUTDOWN : p->count >= WAITING_MAX && o->kind != OUTGOING_DIRECT ? -ENOBUFS : 0;
+        if (r < 0) {
+                pthread_mutex_unlock(&p->lock);
+                return r;
+        }
+        outgoing_append(&p->inbox, o);
+        p->count++;
+        post_inbox(p);
         return 0;
 }
 
@@ -454,11 +555,13 @@ static int open_reply(Publisher *p) {
 static void on_reply_wanted(void *data) {
         Publisher *p = data;
 
+        enter(p);
         p->reply_wanted = true;
         if (p->link)
                 link_start(p->link);
         if (p->fake || link_is_open(p->link))
                 (void) open_reply(p);
+        leave(p);
 }
 
 /* Waits on the condition until @deadline. False when it is over. The lock is held. */
@@ -539,6 +642,7 @@ static void on_essex_open(void *data) {
         EssexCall *c = n->call;
 
         free(n);
+        enter(p);
         c->consumer = CONSUMER_REPLY + 1 + p->next_consumer++ % 60000;
         c->next = p->calls;
         p->calls = c;
@@ -546,12 +650,14 @@ static void on_essex_open(void *data) {
                 link_start(p->link);
         if (p->fake || link_is_open(p->link))
                 (void) open_essex(p, c);
+        leave(p);
 }
 
 static void on_essex_close(void *data) {
         EssexNote *n = data;
         Publisher *p = n->publisher;
 
+        enter(p);
         for (EssexCall **i = &p->calls; *i; i = &(*i)->next) {
                 EssexCall *c = *i;
 
@@ -567,6 +673,7 @@ static void on_essex_close(void *data) {
                 free(c);
                 break;
         }
+        leave(p);
         free(n);
 }
 
@@ -657,7 +764,7 @@ static void on_confirm(Link *l, amqp_channel_t channel, uint64_t tag, bool multi
         link_proven(l);
         if (multiple) {
                 while (p->unconfirmed.first && p->unconfirmed.first->seq <= tag)
-                        confirmed(p, list_pop(&p->unconfirmed), ack);
+                        confirmed(p, outgoing_pop(&p->unconfirmed), ack);
                 return;
         }
         for (Outgoing *previous = NULL, *o = p->unconfirmed.first; o && o->seq <= tag; previous = o, o = o->next) {
@@ -692,12 +799,12 @@ static void on_lost(Link *l, void *userdata) {
         OutgoingList again = {};
         Outgoing *o;
 
-        while ((o = list_pop(&p->unconfirmed))) {
+        while ((o = outgoing_pop(&p->unconfirmed))) {
                 if (o->no_resend)
                         finish(p, o, -ENOTCONN);
                 else {
                         o->returned = false;
-                        list_append(&again, o);
+                        outgoing_append(&again, o);
                 }
         }
         list_prepend(&p->waiting, &again);
@@ -737,7 +844,7 @@ static void setup(void *data) {
         Publisher *p = s->publisher;
         sd_event *event = loop_thread_event(p->thread);
 
-        s->result = sd_event_add_time(event, &p->retry, CLOCK_MONOTONIC, 0, 0, on_missing_retry, p);
+        s->result = sd_event_add_time(event, &p->retry, CLOCK_MONOTONIC, 0, 10 * USEC_PER_MSEC, on_missing_retry, p);
         if (s->result >= 0)
                 s->result = sd_event_source_set_enabled(p->retry, SD_EVENT_OFF);
         if (s->result >= 0 && !p->fake)
@@ -760,7 +867,7 @@ static void destroy(Publisher *p) {
                 p->thread = loop_thread_free(p->thread);
         }
         for (size_t i = 0; i < ELEMENTSOF(lists); i++)
-                while ((o = list_pop(lists[i])))
+                while ((o = outgoing_pop(lists[i])))
                         finish(p, o, -ECANCELED);
         clear_declared(p);
         for (size_t i = 0; i < DEAD_QUEUES_MAX; i++)
@@ -809,8 +916,10 @@ int publisher_new(Publisher **ret, const RpcOptions *options, Rpc *rpc) {
 static void do_connect(void *data) {
         Publisher *p = data;
 
+        enter(p);
         if (p->link)
                 link_start(p->link);
+        leave(p);
 }
 
 void publisher_connect(Publisher *p) {
@@ -820,8 +929,10 @@ void publisher_connect(Publisher *p) {
 static void do_close(void *data) {
         Publisher *p = data;
 
+        enter(p);
         if (p->link)
                 link_close(p->link, USEC_PER_SEC);
+        leave(p);
         pthread_mutex_lock(&p->lock);
         p->closed = true;
         pthread_cond_broadcast(&p->changed);

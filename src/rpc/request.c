@@ -93,8 +93,9 @@ void request_settle(RpcRequest *r) {
         r->queued = true;
         r->next_settled = s->settled;
         s->settled = r;
-        post = !s->settling && !s->stopping;
-        s->settling = true;
+        s->n_settled++;
+        post = !s->settling && !s->stopping && (!s->lazy || s->n_settled >= s->rpc->options->prefetch / 4);
+        s->settling |= post;
         if (s->finishing == 0)
                 pthread_cond_broadcast(&s->changed);
         /* Under the lock: once the server's thread has seen it, the server may be gone. */
@@ -126,9 +127,10 @@ static const char *reply_queue(const Envelope *e) {
 
 /* Publishes what answers @e; @q (may be NULL) is settled with the last message. Returns 0, or a negative number: then
  * nothing is on its way that would settle it. */
-static int send_reply(Rpc *rpc, const Envelope *e, const json_t *result, const NovaException *x, RpcRequest *q) {
+static int send_reply(RpcServer *s, const Envelope *e, const json_t *result, const NovaException *x, RpcRequest *q) {
+        Rpc *rpc = s->rpc;
         char id[HEX_ID_MAX];
-        ReplyHead head = {.format = e->format, .msg_id = e->msg_id, .reply_q = e->reply_q, .unique_id = uuid4_hex(id)};
+        ReplyHead head = {.format = e->format, .msg_id = e->msg_id, .reply_q = e->reply_q, .unique_id = rpc_unique_id(rpc, id)};
         Body bodies[2] = {};
         int n, r = 0;
 
@@ -148,7 +150,7 @@ static int send_reply(Rpc *rpc, const Envelope *e, const json_t *result, const N
                         o->on_missing = on_reply_missing;
                         o->userdata = q;
                 }
-                r = publisher_send(rpc->publisher, o);
+                r = server_send(s, o);
                 if (r < 0)
                         outgoing_free(o);
         }
@@ -157,17 +159,17 @@ static int send_reply(Rpc *rpc, const Envelope *e, const json_t *result, const N
         return r;
 }
 
-void reply_failure(Rpc *rpc, const Envelope *e, const NovaException *x) {
+void reply_failure(RpcServer *s, const Envelope *e, const NovaException *x) {
         if (!e->msg_id || (e->format == WIRE_OSLO && !e->reply_q))
                 return;
-        if (send_reply(rpc, e, NULL, x, NULL) < 0)
+        if (send_reply(s, e, NULL, x, NULL) < 0)
                 log_warning("No memory for the failure reply to a bad message");
 }
 
 void request_send_heartbeat(RpcRequest *r) {
         char id[HEX_ID_MAX];
         const Envelope *e = &r->envelope;
-        ReplyHead head = {.format = e->format, .msg_id = e->msg_id, .reply_q = e->reply_q, .unique_id = uuid4_hex(id)};
+        ReplyHead head = {.format = e->format, .msg_id = e->msg_id, .reply_q = e->reply_q, .unique_id = rpc_unique_id(r->server->rpc, id)};
         Body body = {};
         Outgoing *o;
 
@@ -204,7 +206,7 @@ void rpc_request_finish(RpcRequest *r, json_t *result, const NovaException *e) {
                 request_settle(r);
                 return;
         }
-        k = send_reply(s->rpc, &r->envelope, owned, e, r);
+        k = send_reply(s, &r->envelope, owned, e, r);
         if (k < 0) {
                 log_error("The reply to %s could not be sent: %s", r->envelope.method, strerrordesc_np(-k));
                 request_settle(r);

@@ -46,6 +46,13 @@ struct Outgoing {
         void *userdata;
 };
 
+typedef struct OutgoingList {
+        Outgoing *first, *last;
+} OutgoingList;
+
+void outgoing_append(OutgoingList *l, Outgoing *o);
+Outgoing *outgoing_pop(OutgoingList *l);
+
 Outgoing *outgoing_new(OutgoingKind kind, const char *exchange, const char *key, Body *body);   /* takes the body; NULL = no memory */
 Outgoing *outgoing_free(Outgoing *o);
 DEFINE_CLEANUP(Outgoing *, outgoing_free)
@@ -58,6 +65,8 @@ int publisher_new(Publisher **ret, const RpcOptions *options, Rpc *rpc);
 Publisher *publisher_free(Publisher *p, usec_t wait);
 /* Any thread. Owns @o on success, then done is called. -ENOBUFS when too much waits already, -ESHUTDOWN at the end. */
 int publisher_send(Publisher *p, Outgoing *o);
+/* Any thread: several replies at once. Owns them all, whatever happens. */
+void publisher_send_replies(Publisher *p, OutgoingList *l);
 void publisher_connect(Publisher *p);                           /* any thread: does not wait */
 /* Any thread, waits: 0 with the reply queue's name once it is consumed from, or -ETIMEDOUT. */
 int publisher_reply_queue(Publisher *p, usec_t deadline, char name[static TOPOLOGY_NAME_MAX]);
@@ -106,14 +115,19 @@ struct Rpc {
         RpcServer *servers;             /* list; under the lock */
         Waiter *waiters;                /* list; under the lock */
         unsigned next_server;           /* number of the next server */
+        uint64_t id_run;                /* random: half of the ids of our messages */
+        atomic_uint_least64_t id_next;  /* the other half counts */
 };
+
+/* A fresh _unique_id: no system call, as there is one for each reply. */
+char *rpc_unique_id(Rpc *r, char id[static HEX_ID_MAX]);
 
 /* ---- notes to the main loop ---- */
 
 void rpc_note_status(Rpc *r, unsigned server);                  /* 0 = the publishing link; any thread */
 void rpc_note_cancelled(Rpc *r, unsigned server);
 /* Publisher's thread: a message from a reply queue. @msg_id: of Essex's queue per call, else NULL. */
-void rpc_on_answer(Rpc *r, const char *msg_id, const char *body, size_t size);
+void rpc_on_answer(Rpc *r, const char *msg_id, char *body, size_t size);
 
 void client_init(Rpc *r);               /* client.c: fills the Messenger */
 
@@ -158,7 +172,7 @@ void request_settle(RpcRequest *r);
 /* A call-monitor heartbeat. */
 void request_send_heartbeat(RpcRequest *r);
 /* Tells a caller what was wrong with a message that never became a request. */
-void reply_failure(Rpc *rpc, const Envelope *envelope, const NovaException *e);
+void reply_failure(RpcServer *s, const Envelope *envelope, const NovaException *e);
 
 struct RpcServer {
         RpcServer *next;                /* of the transport's list */
@@ -179,14 +193,18 @@ struct RpcServer {
         Duplicates *duplicates;
         RpcRequest *requests;           /* all that live */
         RpcRequest *unacked_first, *unacked_last;
-        bool draining;                  /* what settles now is seen to at the end of it */
+        bool draining;                  /* what settles now is seen to at the end of it, and what is answered */
+        OutgoingList outbox;
         unsigned cancel_pending;        /* consumers whose cancel was not answered yet */
         sd_event_source *heartbeat;     /* call monitor */
+        sd_event_source *lazily;        /* timer: acks that waited for company */
 
         pthread_mutex_t lock;
         pthread_cond_t changed;
         RpcRequest *settled;            /* to be acked; under the lock */
+        unsigned n_settled;
         bool settling;                  /* the thread knows that there are some */
+        bool lazy;                      /* it will look within a moment anyway */
         unsigned finishing;             /* finished but not yet safe */
         unsigned alive;                 /* requests not freed yet */
         bool closed;
@@ -204,6 +222,7 @@ struct RpcServer {
         const char *name_list[_TOPOLOGY_SERVER_MAX + 1];
 };
 
+int server_send(RpcServer *s, Outgoing *o);     /* as publisher_send; any thread */
 void server_post_settled(RpcServer *s);
 void server_free_memory(RpcServer *s);
 bool server_on_thread(const RpcServer *s);

@@ -2,6 +2,7 @@
  * threads that hang in a send. */
 #include <assert.h>
 #include <errno.h>
+#include <sys/random.h>
 
 #define LOG_LOGGER "nova.rpc"
 #include "basic/log.h"
@@ -150,6 +151,11 @@ int rpc_new(Rpc **ret, sd_event *event, const Config *config, NovaException *e) 
         r->config = config_ref((Config *) config);
         (void) pthread_mutex_init(&r->lock, NULL);
         client_init(r);
+        if (getrandom(&r->id_run, sizeof r->id_run, 0) != sizeof r->id_run) {
+                k = -errno;
+                destroy(r, 0);
+                return exception_set_errno(e, k, "RPC");
+        }
 
         k = rpc_options_read(config, &r->options, e);
         if (k >= 0 && r->options->url.kind == TRANSPORT_FAKE)
@@ -175,6 +181,16 @@ Rpc *rpc_free(Rpc *r, usec_t wait) {
         if (r)
                 destroy(r, wait);
         return NULL;
+}
+
+char *rpc_unique_id(Rpc *r, char id[static HEX_ID_MAX]) {
+        static const char digits[] = "0123456789abcdef";
+        uint64_t halves[] = {r->id_run, atomic_fetch_add_explicit(&r->id_next, 1, memory_order_relaxed)};
+
+        for (unsigned i = 0; i < 32; i++)
+                id[i] = digits[halves[i / 16] >> (60 - i % 16 * 4) & 15];
+        id[32] = '\0';
+        return id;
 }
 
 Messenger *rpc_messenger(Rpc *r) {

@@ -12,6 +12,7 @@
 #define CHANNEL 1
 #define REMEMBERED 4096                 /* done requests whose ids are known */
 #define FANOUT_NAMES_MAX 16
+#define LAZY_FOR (2 * USEC_PER_MSEC)
 
 /* ---- settled requests ---- */
 
@@ -71,6 +72,7 @@ static void settle_all(RpcServer *s) {
         pthread_mutex_lock(&s->lock);
         list = s->settled;
         s->settled = NULL;
+        s->n_settled = 0;
         s->settling = false;
         pthread_mutex_unlock(&s->lock);
         if (!list)
@@ -108,12 +110,61 @@ static void settle_all(RpcServer *s) {
                 link_proven(s->link);
 }
 
+/* The server's own thread, outside of the link's callbacks. */
+static void enter(RpcServer *s) {
+        if (s->link)
+                link_lock(s->link);
+}
+
+static void leave(RpcServer *s) {
+        if (s->link)
+                link_unlock(s->link);
+}
+
 static void on_settled(void *data) {
-        settle_all(data);
+        RpcServer *s = data;
+
+        enter(s);
+        settle_all(s);
+        leave(s);
+}
+
+/* An ack is in no hurry, as long as the prefetch is not used up: while requests come, what settles on other threads is
+ * acked once in a moment instead of waking this thread for each. */
+static int on_lazily(sd_event_source *source, uint64_t usec, void *userdata) {
+        RpcServer *s = userdata;
+
+        pthread_mutex_lock(&s->lock);
+        s->lazy = false;
+        pthread_mutex_unlock(&s->lock);
+        on_settled(s);
+        return 0;
+}
+
+static void be_lazy(RpcServer *s) {
+        bool arm;
+
+        if (!s->unacked_first)
+                return;
+        pthread_mutex_lock(&s->lock);
+        arm = !s->lazy;
+        s->lazy = true;
+        pthread_mutex_unlock(&s->lock);
+        if (arm) {
+                (void) sd_event_source_set_time_relative(s->lazily, LAZY_FOR);
+                (void) sd_event_source_set_enabled(s->lazily, SD_EVENT_ONESHOT);
+        }
 }
 
 bool server_on_thread(const RpcServer *s) {
         return pthread_equal(s->id, pthread_self());
+}
+
+int server_send(RpcServer *s, Outgoing *o) {
+        if (!server_on_thread(s) || !s->draining)
+                return publisher_send(s->rpc->publisher, o);
+        outgoing_append(&s->outbox, o);
+        return 0;
 }
 
 void server_post_settled(RpcServer *s) {
@@ -182,7 +233,7 @@ static void bad_message(RpcServer *s, const Delivery *d, const Envelope *e, cons
         log_event(LOG_LEVEL_WARNING, MESSAGE_BAD_MESSAGE, NULL, "A message in queue %s is dropped: %s", s->queues[d->queue].name, why);
         if (e) {
                 exception_setf(&x, EXC_VALUE_ERROR, "The request was not understood: %s", why);
-                reply_failure(s->rpc, e, &x);
+                reply_failure(s, e, &x);
         }
         ack_now(s, d);
 }
@@ -215,15 +266,21 @@ static bool is_duplicate(RpcServer *s, const Delivery *d, const Envelope *e, Rpc
         return true;
 }
 
-static void on_body(RpcServer *s, const Delivery *d, char **body, size_t size) {
+static void on_body(RpcServer *s, const Delivery *d, char *body, size_t size) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
         Envelope e = ENVELOPE_NULL;
         RequestContext *context = NULL;
+        _cleanup_free_ char *raw = NULL;        /* only the fake needs it, for handing back */
         char why[256] = "";
         RpcRequest *r;
         int k;
 
-        k = envelope_parse(*body, size, &e, why, sizeof why);
+        if (s->rpc->fake) {
+                raw = malloc(size + 1);
+                if (raw)
+                        memcpy(raw, body, size + 1);
+        }
+        k = s->rpc->fake && !raw ? -ENOMEM : envelope_parse(body, size, &e, why, sizeof why);
         if (k == -EBADMSG && e.message) {
                 /* Only its envelope is wrong: a caller can be told. */
                 char ignored[128];
@@ -261,7 +318,7 @@ static void on_body(RpcServer *s, const Delivery *d, char **body, size_t size) {
         r->redelivered = d->redelivered;
         r->queue = d->queue;
         if (s->rpc->fake) {
-                r->raw = TAKE_PTR(*body);
+                r->raw = TAKE_PTR(raw);
                 r->raw_size = size;
         }
         if (d->generation > 0)
@@ -304,15 +361,19 @@ static void on_message(Link *l, LinkMessage *m, void *userdata) {
                 if (r < 0)
                         bad_message(s, &d, NULL, why);
                 else
-                        on_body(s, &d, &body, size);
+                        on_body(s, &d, body, size);
         } else
-                on_body(s, &d, &m->body, m->size);
+                on_body(s, &d, m->body, m->size);
         s->draining = false;
         /* Acks wait for on_idle, together. */
 }
 
 static void on_idle(Link *l, void *userdata) {
-        settle_all(userdata);
+        RpcServer *s = userdata;
+
+        publisher_send_replies(s->rpc->publisher, &s->outbox);
+        settle_all(s);
+        be_lazy(s);
 }
 
 static void on_fake_message(Body *body, const char *queue, void *userdata) {
@@ -326,8 +387,9 @@ static void on_fake_message(Body *body, const char *queue, void *userdata) {
                 (void) fake_requeue(s->rpc->fake, queue, body);
         else {
                 s->draining = true;
-                on_body(s, &d, &body->data, body->size);
+                on_body(s, &d, body->data, body->size);
                 s->draining = false;
+                publisher_send_replies(s->rpc->publisher, &s->outbox);
                 settle_all(s);
         }
         body_done(body);
@@ -462,8 +524,12 @@ static void do_start(void *data) {
                 s->fake_consumers = s->consumers;
                 pthread_mutex_unlock(&s->lock);
                 rpc_note_status(s->rpc, s->number);
-        } else if (link_is_open(s->link))
-                (void) consume_all(s);
+        } else {
+                enter(s);
+                if (link_is_open(s->link))
+                        (void) consume_all(s);
+                leave(s);
+        }
 }
 
 int rpc_server_start(RpcServer *s) {
@@ -484,14 +550,16 @@ static void do_cancel(void *data) {
                 cancelled(s);
                 return;
         }
-        if (!link_is_open(s->link) || s->consumers == 0) {
+        enter(s);
+        if (!link_is_open(s->link) || s->consumers == 0)
                 cancelled(s);
-                return;
+        else {
+                s->cancel_pending = s->consumers;
+                for (unsigned i = 0; i < _TOPOLOGY_SERVER_MAX; i++)
+                        if (link_cancel(s->link, CHANNEL, i + 1) < 0)
+                                break;          /* on_lost tells */
         }
-        s->cancel_pending = s->consumers;
-        for (unsigned i = 0; i < _TOPOLOGY_SERVER_MAX; i++)
-                if (link_cancel(s->link, CHANNEL, i + 1) < 0)
-                        return;         /* on_lost tells */
+        leave(s);
 }
 
 int rpc_server_cancel(RpcServer *s, void (*done)(void *userdata), void *userdata) {
@@ -503,6 +571,7 @@ int rpc_server_cancel(RpcServer *s, void (*done)(void *userdata), void *userdata
 static void do_close(void *data) {
         RpcServer *s = data;
 
+        enter(s);
         s->cancelled = true;
         settle_all(s);
         pthread_mutex_lock(&s->lock);
@@ -533,6 +602,7 @@ static void do_close(void *data) {
                         (void) link_delete_queue(s->link, CHANNEL, s->queues[TOPOLOGY_FANOUT].name);
                 link_close(s->link, USEC_PER_SEC);
         }
+        leave(s);
         pthread_mutex_lock(&s->lock);
         s->closed = true;
         pthread_cond_broadcast(&s->changed);
@@ -596,9 +666,13 @@ static void setup(void *data) {
         int r;
 
         s->id = pthread_self();
-        r = sd_event_add_time(event, &s->heartbeat, CLOCK_MONOTONIC, 0, 0, on_heartbeat, s);
+        r = sd_event_add_time(event, &s->heartbeat, CLOCK_MONOTONIC, 0, 50 * USEC_PER_MSEC, on_heartbeat, s);
         if (r >= 0)
                 r = sd_event_source_set_enabled(s->heartbeat, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time(event, &s->lazily, CLOCK_MONOTONIC, 0, 100, on_lazily, s);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(s->lazily, SD_EVENT_OFF);
         if (r >= 0 && s->rpc->fake)
                 for (unsigned i = 0; i < _TOPOLOGY_SERVER_MAX && r >= 0; i++)
                         r = fake_declare(s->rpc->fake, &s->queues[i]);
@@ -612,14 +686,17 @@ static void teardown(void *data) {
 
         s->link = link_free(s->link);
         s->heartbeat = sd_event_source_disable_unref(s->heartbeat);
+        s->lazily = sd_event_source_disable_unref(s->lazily);
 }
 
 static void do_connect(void *data) {
         RpcServer *s = data;
 
-        if (s->link)
+        if (s->link) {
+                enter(s);
                 link_start(s->link);
-        else
+                leave(s);
+        } else
                 rpc_note_status(s->rpc, s->number);
 }
 
