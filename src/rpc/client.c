@@ -57,8 +57,10 @@ void rpc_on_answer(Rpc *r, const char *msg_id, char *body, size_t size) {
                         w->ended = true;
                 } else {
                         if (result && !json_is_null(result)) {
+                                /* Out of the message: from now on it is the caller's thread's alone. */
                                 json_decref(w->result);
                                 w->result = json_incref(result);
+                                (void) json_object_del(e.message, "result");
                         }
                         w->ended = json_is_true(json_object_get(e.message, "ending"));
                 }

@@ -125,9 +125,9 @@ static const char *reply_queue(const Envelope *e) {
         return e->reply_q ? e->reply_q : e->msg_id;
 }
 
-/* Publishes what answers @e; @q (may be NULL) is settled with the last message. Returns 0, or a negative number: then
- * nothing is on its way that would settle it. */
-static int send_reply(RpcServer *s, const Envelope *e, const json_t *result, const NovaException *x, RpcRequest *q) {
+/* Publishes what answers @e; @q (may be NULL) is settled with the last message. Steals @result. Returns 0, or a negative
+ * number: then nothing is on its way that would settle it. */
+static int send_reply(RpcServer *s, const Envelope *e, json_t *result, const NovaException *x, RpcRequest *q) {
         Rpc *rpc = s->rpc;
         char id[HEX_ID_MAX];
         ReplyHead head = {.format = e->format, .msg_id = e->msg_id, .reply_q = e->reply_q, .unique_id = rpc_unique_id(rpc, id)};
@@ -135,6 +135,8 @@ static int send_reply(RpcServer *s, const Envelope *e, const json_t *result, con
         int n, r = 0;
 
         n = envelope_reply(&head, result, x, bodies);
+        /* Before anything is sent: it may be a part of the request, which the server's thread frees once that is settled. */
+        json_decref(result);
         if (n < 0)
                 return n;
         for (int i = 0; i < n && r >= 0; i++) {
@@ -188,7 +190,6 @@ void request_send_heartbeat(RpcRequest *r) {
 
 void rpc_request_finish(RpcRequest *r, json_t *result, const NovaException *e) {
         RpcServer *s = r->server;
-        json_auto_t *owned = result;
         bool reply;
         int k;
 
@@ -203,12 +204,13 @@ void rpc_request_finish(RpcRequest *r, json_t *result, const NovaException *e) {
         pthread_mutex_unlock(&s->lock);
 
         if (!reply) {
+                json_decref(result);
                 request_settle(r);
                 return;
         }
-        k = send_reply(s, &r->envelope, owned, e, r);
+        k = send_reply(s, &r->envelope, result, e, r);
         if (k < 0) {
-                log_error("The reply to %s could not be sent: %s", r->envelope.method, strerrordesc_np(-k));
+                log_error("A reply could not be sent: %s", strerrordesc_np(-k));
                 request_settle(r);
         }
 }
