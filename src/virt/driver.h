@@ -75,7 +75,8 @@ typedef struct ComputeDriverOps {
         int (*get_volume_connector)(ComputeDriver *d, const Instance *i, json_t **ret, NovaException *e);
         int (*compare_cpu)(ComputeDriver *d, const char *cpu_info, NovaException *e);
         int (*get_console_pool_info)(ComputeDriver *d, const char *console_type, json_t **ret, NovaException *e);
-        int (*get_all_bw_usage)(ComputeDriver *d, usec_t start, usec_t stop, json_t **ret, NovaException *e); /* [{uuid, mac_address, bw_in, bw_out}]: counters as they stand; of a span the caller takes the difference */
+        /* [{uuid, mac_address, bw_in, bw_out}]: counters as they stand; of a span the caller takes the difference. */
+        int (*get_all_bw_usage)(ComputeDriver *d, usec_t start, usec_t stop, json_t **ret, NovaException *e);
         int (*manage_image_cache)(ComputeDriver *d, const InstanceList *all, NovaException *e);
         int (*refresh_security_group_rules)(ComputeDriver *d, const char *id, NovaException *e);
         int (*refresh_security_group_members)(ComputeDriver *d, const char *id, NovaException *e);

@@ -108,8 +108,8 @@ int compute_driver_load_file(const Config *config, const char *path, ComputeDriv
         }
         if (module->abi != COMPUTE_DRIVER_ABI) {
                 r = exception_setf(e, EXC_NOVA,
-                                   "Expected object of type: ComputeDriver: %s has interface version %u, and this nova-compute needs %u",
-                                   path, module->abi, COMPUTE_DRIVER_ABI);
+                                   "Expected object of type: ComputeDriver: %s has interface version %u, and this "
+                                   "nova-compute needs %u", path, module->abi, COMPUTE_DRIVER_ABI);
                 (void) dlclose(handle);
                 return r;
         }

@@ -184,6 +184,8 @@ static int fake_live_migration(ComputeDriver *driver, const RequestContext *cont
         if (c.d->closing || c.guest->move == MOVE_ABORTED) {
                 c.guest->move = MOVE_NONE;
                 (void) exception_setf(e, EXC_NOVA, "The live migration of instance %s was aborted", c.guest->uuid);
+                if (e)
+                        e->error = -ECANCELED;
                 return -ECANCELED;
         }
 

@@ -484,6 +484,7 @@ static void faults_in_the_file_come_and_go(void **state) {
         Call c = {};
         pthread_t t;
 
+        assert_true(fd >= 0);
         assert_true(asprintf(&assignment, "fake.fault_file=%s", path) > 0);
         c.d = d = connected((const char *const[]){ assignment, NULL });
         spawn(d, &instance);
