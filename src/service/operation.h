@@ -80,7 +80,9 @@ struct Operation {
         Operation *gate_previous, *gate_next;
 };
 
-/* Takes references of what it is given, but of @manager, which outlives it. Checks the arguments: -EINVAL with @e. */
+/* Takes references of what it is given, but of @manager, which outlives it. Checks the arguments: -EINVAL with @e.
+ * Whoever keeps @args too must not touch it until @finished, which frees the operation before it lets go of its own:
+ * jansson's counts are not safe between threads. */
 int operation_new(Operation **ret, Manager *manager, const Method *method, RequestContext *context, const json_t *args,
                   OperationOrigin origin, void (*finished)(Operation *o), void *origin_data, NovaException *e);
 Operation *operation_free(Operation *o);

@@ -17,14 +17,19 @@ static bool endpoint_has(unsigned served, const char *method, void *userdata) {
         return manager_method(userdata, method, served);
 }
 
+/* The operation goes first: it shares the arguments with the request, which may be gone as soon as it is answered. */
 static void request_on_finished(Operation *o) {
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
         RpcRequest *r = o->origin_data;
+        json_t *result = TAKE_PTR(o->result);
+        bool begun = o->begun;
 
-        if (!o->begun)
-                rpc_request_hand_back(r);
-        else
-                rpc_request_finish(r, TAKE_PTR(o->result), &o->exception);
+        exception_move(&e, &o->exception);
         (void) operation_free(o);
+        if (begun)
+                rpc_request_finish(r, result, &e);
+        else
+                rpc_request_hand_back(r);
 }
 
 /* A peer of Essex knows neither versions nor namespaces: for it a method is an attribute of the manager. */
@@ -260,6 +265,7 @@ void service_requests_retire(Service *s, usec_t wait) {
 
 int service_call(Service *s, const char *method, const json_t *args, RequestContext *c, OperationOrigin origin,
                  void (*finished)(Operation *o), void *origin_data, NovaException *e) {
+        json_auto_t *copy = NULL;
         const Method *m;
         Operation *o;
         int r;
@@ -273,9 +279,13 @@ int service_call(Service *s, const char *method, const json_t *args, RequestCont
                 (void) exception_setf(e, EXC_NO_SUCH_METHOD, "Endpoint does not support RPC method %s", method);
                 return -ENOENT;
         }
-        r = operation_new(&o, s->manager, m, c, args, origin, finished, origin_data, e);
+        /* A value of its own: the caller keeps his, and two threads must not share its count of references. */
+        if (args && !(copy = json_deep_copy(args)))
+                return -ENOMEM;
+        r = operation_new(&o, s->manager, m, c, copy, origin, finished, origin_data, e);
         if (r < 0)
                 return r;
+        json_decref(TAKE_PTR(copy));
         operation_submit(o, s->requests->gate, s->environment.pool);
         return 0;
 }

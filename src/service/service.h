@@ -85,7 +85,9 @@ int service_run_periodic_task(Service *s, const char *name, ServiceDone done, vo
 int service_set_enabled(Service *s, bool enabled, const char *reason, ServiceDone done, void *userdata);
 /* Takes over what a new configuration may change while running. */
 void service_reload(Service *s, Config *config);
-/* What an accepted request, whatever its origin, comes through: finds the method by name; -ENOENT with @e. */
+/* What an accepted request, whatever its origin, comes through: finds the method by name; -ENOENT, -EINVAL for wrong
+ * arguments, -ESHUTDOWN, with @e: then @finished is not called. @args is copied, @c gets a reference. @finished may run
+ * before this returns. */
 int service_call(Service *s, const char *method, const json_t *args, RequestContext *c, OperationOrigin origin,
                  void (*finished)(Operation *o), void *origin_data, NovaException *e);
 
