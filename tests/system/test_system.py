@@ -226,7 +226,7 @@ class SystemTest(unittest.TestCase):
 
     def test_the_daemon_gives_up_before_systemd_does(self):
         shown = self.machine.run('nova-compute', '--show-config').stdout
-        limit = int(re.search(r'(?m)^graceful_shutdown_timeout *= *(\d+)', shown).group(1))
+        limit = int(re.search(r'(?m)^stop_timeout *= *(\d+)', shown).group(1))
         unit = json.loads(self.bus('call', 'org.freedesktop.systemd1', '/org/freedesktop/systemd1',
                                    'org.freedesktop.systemd1.Manager', 'GetUnit', 's', UNIT).stdout)['data'][0]
         stop = json.loads(self.bus('get-property', 'org.freedesktop.systemd1', unit, 'org.freedesktop.systemd1.Service',
