@@ -1,6 +1,7 @@
 """Shows nova-compute at work: starts it, asks it things over RabbitMQ as any OpenStack service would, and shows what it says
 of itself in the database and on D-Bus. Run by data/demo/run, inside its sandbox."""
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -26,7 +27,9 @@ def title(text):
 def shown(*command):
     say('$ ' + ' '.join(command))
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    say(done.stdout.rstrip())
+    for line in done.stdout.rstrip().splitlines():
+        line = re.sub(r' {2,}', '  ', line) if len(line) > 150 else line
+        say(line if len(line) <= 150 else line[:149] + '…')
     if done.returncode:
         raise SystemExit('that command failed with %d' % done.returncode)
 
