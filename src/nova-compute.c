@@ -1,0 +1,70 @@
+/* nova-compute: the service that turns this machine into a compute host. The start reads like the original's: default
+ * flag file, flags, logging, monkey patch, Service.create, serve, wait. */
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "basic/log.h"
+#include "basic/path-util.h"
+#include "compute/hooks.h"
+#include "config.h"
+#include "daemon.h"
+
+static int say(const char *program, const char *what) {
+        fprintf(stderr, "%s: %s\n", program, what);
+        return EX_CONFIG;
+}
+
+int main(int argc, char **argv) {
+        _cleanup_(strv_freep) char **args = NULL;
+        _cleanup_(config_unrefp) Config *config = NULL;
+        _cleanup_(daemon_freep) Daemon *daemon = NULL;
+        _cleanup_free_ char *directory = NULL;
+        _cleanup_exception_ NovaException failure = NOVA_EXCEPTION_NULL;
+        const char *program = argc > 0 ? path_basename(argv[0]) : "nova-compute";
+        ConfigError error = {};
+        _cleanup_(hooks_freep) Hooks *hooks = NULL;
+        Service *server = NULL;
+        int r;
+
+        r = executable_directory(&directory);
+        if (r >= 0)
+                r = default_flagfile(NULL, directory, argv, false, &args);
+        if (r < 0)
+                return say(program, "out of memory");
+
+        r = config_load(args, &config, NULL, &error);
+        if (r < 0)
+                return say(program, error.text);
+        switch (config_action(config)) {
+        case CONFIG_HELP:
+                config_print_help(stdout, program);
+                return 0;
+        case CONFIG_VERSION:
+                printf("%s %s\n", program, PACKAGE_VERSION);
+                return 0;
+        case CONFIG_SHOW:
+                config_print(config, stdout);
+                return 0;
+        case CONFIG_RUN:
+                break;
+        }
+
+        r = daemon_setup_logging(config, program, &error);
+        if (r < 0) {
+                log_event(LOG_LEVEL_CRITICAL, MESSAGE_CONFIG_INVALID, NULL, "%s", error.text);
+                return EX_CONFIG;
+        }
+
+        r = hooks_new(&hooks, config, &failure);        /* monkey_patch(): wrong entries end the start here */
+        if (r >= 0)
+                r = daemon_new(&daemon, config, &failure);
+        if (r >= 0)
+                r = daemon_create_service(daemon, program, &server, &failure);
+        if (r >= 0)
+                r = daemon_serve(daemon, server);
+        if (r < 0) {
+                log_critical("%s", failure.message ? failure.message : strerror(-r));
+                return r == -EINVAL ? EX_CONFIG : EXIT_FAILURE;         /* a restart would not help the former */
+        }
+        return daemon_wait(daemon);
+}
