@@ -1,4 +1,5 @@
 /* Small text helpers of the configuration: string vectors, UTF-8, files read whole, the error sentence. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -140,6 +141,7 @@ static void make_utf8(char *s) {
 int config_fail(ConfigError *e, const char *format, ...) {
         va_list ap;
 
+        assert(format);         /* or the compiler of a sanitized build sees a way to NULL and warns */
         if (e) {
                 va_start(ap, format);
                 vsnprintf(e->text, sizeof e->text, format, ap);
