@@ -166,7 +166,9 @@ bool service_is_up(const Service *s);           /* starting, running or degraded
 void service_unref_when_idle(Service *s);       /* frees a gone service when its last job and request have ended */
 usec_t service_seconds_option(const Service *s, const char *name);     /* an integer option; below 0 is 0 */
 int service_replace_text(char **p, const char *text);
-char **texts_copy(const char *const *v);
+/* Makes the timer or sets it anew: @handler runs once after @delay. Logs a failure. */
+int service_timer_arm(Service *s, sd_event_source **timer, usec_t delay, sd_event_time_handler_t handler, void *userdata,
+                      const char *description);
 
 /* ---- service-start.c ---- */
 void service_step_ended(Service *s, ServiceStep step, int r, const char *error);

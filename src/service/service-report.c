@@ -140,19 +140,8 @@ static int report_on_limit(sd_event_source *source _unused_, uint64_t usec _unus
 
 static int report_arm_limit(Service *s) {
         usec_t limit = service_report_interval(s) ?: 10 * USEC_PER_SEC;
-        int r;
 
-        if (!s->report_limit) {
-                r = sd_event_add_time_relative(s->environment.event, &s->report_limit, CLOCK_MONOTONIC, limit, 0,
-                                               report_on_limit, s);
-                if (r >= 0)
-                        (void) sd_event_source_set_description(s->report_limit, "report-limit");
-                return r;
-        }
-        r = sd_event_source_set_time_relative(s->report_limit, limit);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(s->report_limit, SD_EVENT_ONESHOT);
-        return r;
+        return service_timer_arm(s, &s->report_limit, limit, report_on_limit, s, "report-limit");
 }
 
 /* On success those who wait for the next report wait for this one. */

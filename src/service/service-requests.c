@@ -99,7 +99,7 @@ static void broker_on_status(const RpcStatus *status, void *userdata) {
         broker_set(s, status);
         if (q->server) {
                 (void) strv_free(s->queues);
-                s->queues = texts_copy(rpc_server_queues(q->server));
+                s->queues = strv_copy((char *const *) rpc_server_queues(q->server));
         }
         service_notify(s, SERVICE_CHANGED_BROKER);
 
@@ -183,7 +183,7 @@ int service_requests_open(Service *s) {
         s->broker.state = RPC_LINK_CONNECTING;
         rpc_server_set_status_handler(q->server, broker_on_status, q);
         (void) strv_free(s->queues);
-        s->queues = texts_copy(rpc_server_queues(q->server));
+        s->queues = strv_copy((char *const *) rpc_server_queues(q->server));
         return 0;
 }
 

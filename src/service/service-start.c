@@ -236,19 +236,7 @@ static bool failure_is_lasting(int r) {
 static int step_on_time(sd_event_source *source, uint64_t usec, void *userdata);
 
 static void step_arm(Service *s, Step *st, usec_t delay) {
-        int r;
-
-        if (st->timer) {
-                r = sd_event_source_set_time_relative(st->timer, delay);
-                if (r >= 0)
-                        r = sd_event_source_set_enabled(st->timer, SD_EVENT_ONESHOT);
-        } else {
-                r = sd_event_add_time_relative(s->environment.event, &st->timer, CLOCK_MONOTONIC, delay, 0, step_on_time, st);
-                if (r >= 0)
-                        (void) sd_event_source_set_description(st->timer, definitions[st - s->steps].name);
-        }
-        if (r < 0)
-                log_error("Step %s of the start cannot set its timer: %s", definitions[st - s->steps].name, strerror(-r));
+        (void) service_timer_arm(s, &st->timer, delay, step_on_time, st, definitions[st - s->steps].name);
 }
 
 static void step_disarm(Step *st) {

@@ -67,19 +67,7 @@ static int stop_on_time(sd_event_source *source _unused_, uint64_t usec _unused_
 }
 
 static void stop_arm(Service *s, usec_t limit) {
-        int r;
-
-        if (s->stop_timer) {
-                r = sd_event_source_set_time_relative(s->stop_timer, limit);
-                if (r >= 0)
-                        r = sd_event_source_set_enabled(s->stop_timer, SD_EVENT_ONESHOT);
-        } else {
-                r = sd_event_add_time_relative(s->environment.event, &s->stop_timer, CLOCK_MONOTONIC, limit, 0, stop_on_time, s);
-                if (r >= 0)
-                        (void) sd_event_source_set_description(s->stop_timer, "service-stop");
-        }
-        if (r < 0)
-                log_error("The stop of %s has no limit: %s", s->topic, strerror(-r));
+        (void) service_timer_arm(s, &s->stop_timer, limit, stop_on_time, s, "service-stop");
 }
 
 /* ---- the manager ---- */

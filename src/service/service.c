@@ -62,19 +62,6 @@ static int manager_of_topic(const Config *c, const char *topic, const char **ret
         return 0;
 }
 
-char **texts_copy(const char *const *v) {
-        size_t n = 0;
-        char **copy;
-
-        while (v && v[n])
-                n++;
-        copy = calloc(n + 1, sizeof *copy);
-        for (size_t i = 0; copy && i < n; i++)
-                if (!(copy[i] = strdup(v[i])))
-                        return strv_free(copy);
-        return copy;
-}
-
 static void service_on_manager(unsigned what, void *userdata) {
         Service *s = userdata;
 
@@ -135,7 +122,7 @@ int service_create(Service **ret, const ServiceEnvironment *environment, const S
         if (!s->host || !s->binary)
                 return -ENOMEM;
         s->topic = strdup(!isempty(args->topic) ? args->topic : topic_of_binary(s->binary));
-        s->extra = texts_copy(args->extra);
+        s->extra = strv_copy((char *const *) args->extra);
         if (!s->topic || !s->extra || service_replace_text(&s->compute_driver, args->compute_driver) < 0)
                 return -ENOMEM;
         r = host_check(s->host, e);
@@ -234,6 +221,24 @@ int service_replace_text(char **p, const char *text) {
 
 usec_t service_seconds_option(const Service *s, const char *name) {
         return (usec_t) MAX(config_integer(s->config, name), 0) * USEC_PER_SEC;
+}
+
+int service_timer_arm(Service *s, sd_event_source **timer, usec_t delay, sd_event_time_handler_t handler, void *userdata,
+                      const char *description) {
+        int r;
+
+        if (!*timer) {
+                r = sd_event_add_time_relative(s->environment.event, timer, CLOCK_MONOTONIC, delay, 0, handler, userdata);
+                if (r >= 0)
+                        (void) sd_event_source_set_description(*timer, description);
+        } else {
+                r = sd_event_source_set_time_relative(*timer, delay);
+                if (r >= 0)
+                        r = sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
+        }
+        if (r < 0)
+                log_error("The timer %s of %s cannot be set: %s", description, s->topic, strerror(-r));
+        return r;
 }
 
 bool service_is_up(const Service *s) {

@@ -406,6 +406,14 @@ void fixture_stop(Fixture *f) {
         fixture_run_until(f, SERVICE_STOPPED);
 }
 
+void answer_on_done(int r, const NovaException *e, void *userdata) {
+        Answer *a = userdata;
+
+        a->n++;
+        a->result = r;
+        snprintf(a->text, sizeof a->text, "%s", e ? strempty(e->message) : "");
+}
+
 unsigned fixture_log_lines(const Fixture *f, const char *part) {
         FILE *file = fopen(f->log, "re");
         char *line = NULL;

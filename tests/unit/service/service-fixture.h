@@ -91,4 +91,12 @@ int64_t fixture_sql(Fixture *f, const char *sql, char *ret, size_t size);
                 assert_string_equal(_text, expected);               \
         } while (0)
 
+/* How a verb ended: a ServiceDone that keeps it. */
+typedef struct Answer {
+        unsigned n;
+        int result;
+        char text[256];
+} Answer;
+void answer_on_done(int r, const NovaException *e, void *userdata);
+
 extern const ManagerClass test_manager_class;

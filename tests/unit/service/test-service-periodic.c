@@ -33,20 +33,6 @@ static unsigned runs(int task) {
         return atomic_load(&f.task_runs[task]);
 }
 
-typedef struct Answer {
-        unsigned n;
-        int result;
-        char text[256];
-} Answer;
-
-static void on_done(int r, const NovaException *e, void *userdata) {
-        Answer *a = userdata;
-
-        a->n++;
-        a->result = r;
-        snprintf(a->text, sizeof a->text, "%s", e ? strempty(e->message) : "");
-}
-
 /* checklist: 68, 69 */
 static void each_tick_runs_what_is_due_and_the_first_comes_after_the_interval(void **state) {
         usec_t begin;
@@ -102,9 +88,9 @@ static void a_task_can_be_run_by_its_name(void **state) {
         Answer a = {}, b = {};
 
         fixture_start(&f);
-        assert_return_code(service_run_periodic_task(f.service, "_off", on_done, &a), 0);
-        assert_return_code(service_run_periodic_task(f.service, "_failing", on_done, &b), 0);
-        assert_int_equal(service_run_periodic_task(f.service, "_nothing", on_done, &b), -ENOENT);
+        assert_return_code(service_run_periodic_task(f.service, "_off", answer_on_done, &a), 0);
+        assert_return_code(service_run_periodic_task(f.service, "_failing", answer_on_done, &b), 0);
+        assert_int_equal(service_run_periodic_task(f.service, "_nothing", answer_on_done, &b), -ENOENT);
         run_until(f.event, a.n == 1 && b.n == 1);
         assert_int_equal(a.result, 0);
         assert_int_equal(runs(3), 1);
@@ -117,8 +103,8 @@ static void a_task_asked_for_while_it_runs_runs_once_more_afterwards(void **stat
 
         fixture_start(&f);
         hold_close(&f.task);
-        assert_return_code(service_run_periodic_task(f.service, "_slow", on_done, &a), 0);
-        assert_return_code(service_run_periodic_task(f.service, "_slow", on_done, &b), 0);
+        assert_return_code(service_run_periodic_task(f.service, "_slow", answer_on_done, &a), 0);
+        assert_return_code(service_run_periodic_task(f.service, "_slow", answer_on_done, &b), 0);
         run_until(f.event, runs(1) == 1);
         run_for(f.event, 20 * USEC_PER_MSEC);
         assert_int_equal(runs(1), 1);

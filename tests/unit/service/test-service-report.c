@@ -24,20 +24,6 @@ static int teardown(void **state) {
         return 0;
 }
 
-typedef struct Answer {
-        unsigned n;
-        int result;
-        char text[256];
-} Answer;
-
-static void on_done(int r, const NovaException *e, void *userdata) {
-        Answer *a = userdata;
-
-        a->n++;
-        a->result = r;
-        snprintf(a->text, sizeof a->text, "%s", e ? strempty(e->message) : "");
-}
-
 /* A row that looks stale would make a service that has just started look dead (F7). */
 static void the_first_report_comes_with_the_start(void **state) {
         usec_t before = now_realtime();
@@ -66,7 +52,7 @@ static void a_row_that_disappeared_is_made_again_as_it_was(void **state) {
 
         fixture_start(&f);
         run_until(f.event, service_last_report(f.service) > 0);
-        assert_return_code(service_set_enabled(f.service, false, "maintenance", on_done, &a), 0);
+        assert_return_code(service_set_enabled(f.service, false, "maintenance", answer_on_done, &a), 0);
         run_until(f.event, a.n == 1);
         fixture_sql(&f, "UPDATE services SET deleted = id", NULL, 0);
 
@@ -155,15 +141,15 @@ static void a_report_asked_for_is_answered_by_one_that_began_afterwards(void **s
 
         fixture_start(&f);
         run_until(f.event, service_last_report(f.service) > 0);
-        assert_return_code(service_report_state(f.service, on_done, &a), 0);
-        assert_return_code(service_report_state(f.service, on_done, &b), 0);
+        assert_return_code(service_report_state(f.service, answer_on_done, &a), 0);
+        assert_return_code(service_report_state(f.service, answer_on_done, &b), 0);
         run_until(f.event, a.n == 1 && b.n == 1);
         assert_int_equal(a.result, 0);
         assert_int_equal(b.result, 0);
         assert_true(service_record(f.service)->report_count >= 3);      /* b came while a's was out */
 
         atomic_store(&f.store.error, -ENOSPC);
-        assert_return_code(service_report_state(f.service, on_done, &a), 0);
+        assert_return_code(service_report_state(f.service, answer_on_done, &a), 0);
         run_until(f.event, a.n == 2);
         assert_int_equal(a.result, -ENOSPC);
         assert_true(*a.text);
@@ -175,8 +161,8 @@ static void a_stop_answers_those_who_wait_for_a_report(void **state) {
         fixture_start(&f);
         run_until(f.event, service_last_report(f.service) > 0);
         hold_close(&f.store.hold);
-        assert_return_code(service_report_state(f.service, on_done, &a), 0);
-        assert_return_code(service_report_state(f.service, on_done, &b), 0);
+        assert_return_code(service_report_state(f.service, answer_on_done, &a), 0);
+        assert_return_code(service_report_state(f.service, answer_on_done, &b), 0);
         fixture_stop(&f);
         assert_int_equal(a.n, 1);
         assert_int_equal(a.result, -ESHUTDOWN);

@@ -19,18 +19,6 @@ static int teardown(void **state) {
         return 0;
 }
 
-typedef struct Answer {
-        unsigned n;
-        int result;
-} Answer;
-
-static void on_done(int r, const NovaException *e, void *userdata) {
-        Answer *a = userdata;
-
-        a->n++;
-        a->result = r;
-}
-
 static atomic_int finished, begun;
 
 static void on_finished(Operation *o) {
@@ -170,7 +158,7 @@ static void disabling_writes_the_row_and_tells_the_driver(void **state) {
         Answer a = {};
 
         fixture_start(&f);
-        assert_return_code(service_set_enabled(f.service, false, "broken fan", on_done, &a), 0);
+        assert_return_code(service_set_enabled(f.service, false, "broken fan", answer_on_done, &a), 0);
         run_until(f.event, a.n == 1);
         assert_int_equal(a.result, 0);
         assert_sql(&f, "SELECT disabled || disabled_reason FROM services", "1broken fan");
@@ -178,7 +166,7 @@ static void disabling_writes_the_row_and_tells_the_driver(void **state) {
         assert_string_equal(service_record(f.service)->disabled_reason, "broken fan");
         run_until(f.event, atomic_load(&f.told_enabled) == 2);
 
-        assert_return_code(service_set_enabled(f.service, true, NULL, on_done, &a), 0);
+        assert_return_code(service_set_enabled(f.service, true, NULL, answer_on_done, &a), 0);
         run_until(f.event, a.n == 2);
         assert_sql(&f, "SELECT disabled || ifnull(disabled_reason, '-') FROM services", "0-");
         run_until(f.event, atomic_load(&f.told_enabled) == 1);
@@ -190,7 +178,7 @@ static void disabling_while_the_store_is_away_fails_with_its_reason(void **state
         fixture_start(&f);
         run_until(f.event, service_last_report(f.service) > 0);
         atomic_store(&f.store.error, -EBUSY);
-        assert_return_code(service_set_enabled(f.service, false, NULL, on_done, &a), 0);
+        assert_return_code(service_set_enabled(f.service, false, NULL, answer_on_done, &a), 0);
         run_until(f.event, a.n == 1);
         assert_int_equal(a.result, -EBUSY);
         assert_false(service_record(f.service)->disabled);
@@ -202,12 +190,12 @@ static void resources_are_computed_when_asked_for(void **state) {
 
         fixture_start(&f);
         int before = atomic_load(&f.resources_calls);
-        assert_return_code(service_update_available_resource(f.service, on_done, &a), 0);
+        assert_return_code(service_update_available_resource(f.service, answer_on_done, &a), 0);
         run_until(f.event, a.n == 1);
         assert_int_equal(a.result, 0);
         assert_int_equal(atomic_load(&f.resources_calls), before + 1);
         atomic_store(&f.resources_result, -ENOTCONN);
-        assert_return_code(service_update_available_resource(f.service, on_done, &a), 0);
+        assert_return_code(service_update_available_resource(f.service, answer_on_done, &a), 0);
         run_until(f.event, a.n == 2);
         assert_int_equal(a.result, -ENOTCONN);
 }
