@@ -134,7 +134,9 @@ size_t service_periodic_tasks(const Service *s, PeriodicTaskInfo *ret, size_t ma
 
 uint64_t service_requests(const Service *s);            /* accepted since the start of the process */
 uint64_t service_failures(const Service *s);
-char *const *service_stalled(const Service *s);         /* "get_host_uptime (12 s)", NULL-terminated */
+/* "get_host_uptime (12 s)", NULL-terminated. A pool tells one listener: of several services on one pool, the one made last
+ * lists the calls of all. */
+char *const *service_stalled(const Service *s);
 /* Operations in flight, oldest first: what a stop waits for. */
 unsigned service_operations_running(const Service *s);
 void service_foreach_operation(const Service *s, void (*f)(const OperationInfo *info, void *userdata), void *userdata);
