@@ -10,7 +10,7 @@
 
 #include "basic/macros.h"
 
-#define USEC_PER_DAY (24 * 60 * USEC_PER_MINUTE)
+#define SECONDS_MAX 253402300799        /* 9999-12-31T23:59:59: the last that four digits of a year can say */
 
 static usec_t now(clockid_t clock) {
         struct timespec ts;
@@ -164,7 +164,7 @@ int time_parse(const char *text, usec_t *ret) {
                 return -EINVAL;
 
         seconds = timegm(&tm) - east;
-        if (seconds < 0)
+        if (seconds < 0 || seconds > SECONDS_MAX)
                 return -EINVAL;
         *ret = (usec_t) seconds * USEC_PER_SEC + micro;
         return 0;

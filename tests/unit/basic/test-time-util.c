@@ -66,6 +66,7 @@ static void times_are_read_in_every_form_and_wrong_ones_are_refused(void **state
                 {"1970-01-01T00:00:00+01:00", -EINVAL},
                 {"-026-11-22T16:43:31Z", -EINVAL},
                 {"99999-11-22T16:43:31Z", -EINVAL},
+                {"9999-12-31T23:59:59-00:01", -EINVAL},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
