@@ -93,16 +93,37 @@ static int word_passwords(const char *s, const char *end, int (*f)(const char *,
         return r < 0 || !query ? r : query_passwords(query, end, f, userdata);
 }
 
+#define BLANKS " \t\n\r\v\f"
+
+/* Where the word at @text ends. A URL ends no sooner than the last @ before the next URL, if there is a colon between: a name
+ * or a password may have been typed with a blank in it. */
+static const char *word_end(const char *text) {
+        const char *end = text + strcspn(text, BLANKS), *next = end;
+        const char *scheme = memmem(text, (size_t) (end - text), "://", 3);
+
+        if (!scheme)
+                return end;
+        while (*next) {
+                const char *word = next + strspn(next, BLANKS);
+
+                next = word + strcspn(word, BLANKS);
+                if (memmem(word, (size_t) (next - word), "://", 3))
+                        break;
+                if (memchr(word, '@', (size_t) (next - word)) && memchr(scheme + 3, ':', (size_t) (next - scheme - 3)))
+                        end = next;
+        }
+        return end;
+}
+
 int url_passwords(const char *text, int (*f)(const char *password, size_t n, void *userdata), void *userdata) {
         /* Each word by itself: a list of URLs, a sentence with one in it. */
         while (*text) {
-                size_t n = strcspn(text, " \t\n");
-                int r = word_passwords(text, text + n, f, userdata);
+                const char *end = word_end(text);
+                int r = word_passwords(text, end, f, userdata);
 
                 if (r < 0)
                         return r;
-                text += n;
-                text += strspn(text, " \t\n");
+                text = end + strspn(end, BLANKS);
         }
         return 0;
 }

@@ -25,6 +25,11 @@ static void passwords_in_urls_are_masked(void **state _unused_) {
                 { "http://h/?user=a&password=b&x=c", "http://h/?user=a&password=***&x=c" },
                 { "http://h?auth_token=t", "http://h?auth_token=***" },
                 { "http://a:b@c http://d:e@f", "http://a:***@c http://d:***@f" },
+                /* with a blank in it */
+                { "rabbit://u:a b\tc@h/v", "rabbit://u:***@h/v" },
+                { "rabbit://u v:a@h/", "rabbit://u v:***@h/" },
+                { "http://a:b c@d http://e:f", "http://a:***@d http://e:f" },
+                { "http://h:80/ is not admin", "http://h:80/ is not admin" },
                 { "sqlite:////var/lib/nova/nova.sqlite", "sqlite:////var/lib/nova/nova.sqlite" },
                 { "test:///default", "test:///default" },
         };
