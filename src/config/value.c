@@ -249,21 +249,26 @@ static bool is_choice(const Option *o, const char *s) {
 /* Elements without white space around them; commas at the end add none. */
 static int split_list(const char *text, char ***ret) {
         _cleanup_free_ char *copy = strdup(text);
-        _cleanup_(strv_freep) char **list = calloc(1, sizeof(char *));
+        _cleanup_(strv_freep) char **list = NULL;
+        size_t n = 0, commas = 0;
         char *s, *next;
 
+        for (const char *p = text; *p; p++)
+                commas += *p == ',';
+        list = calloc(commas + 2, sizeof(char *));
         if (!copy || !list)
                 return -ENOMEM;
 
         s = text_strip(copy);
-        for (size_t n = strlen(s); n > 0 && s[n - 1] == ','; n--)
-                s[n - 1] = '\0';
+        for (size_t end = strlen(s); end > 0 && s[end - 1] == ','; end--)
+                s[end - 1] = '\0';
 
         for (; s && *s; s = next) {
                 next = strchr(s, ',');
                 if (next)
                         *next++ = '\0';
-                if (strv_consume(&list, strdup(text_strip(s))) < 0)
+                list[n] = strdup(text_strip(s));
+                if (!list[n++])
                         return -ENOMEM;
         }
 
