@@ -209,7 +209,8 @@ json_t *exception_to_essex(const NovaException *e) {
 static char *strip_suffix(const char *name) {
         size_t n = strlen(name), m = strlen(REMOTE_SUFFIX);
 
-        if (n > m && streq(name + n - m, REMOTE_SUFFIX))
+        /* A failure that was passed on may have it more than once. */
+        while (n > m && strncmp(name + n - m, REMOTE_SUFFIX, m) == 0)
                 n -= m;
         return strndup(name, n);
 }
@@ -219,6 +220,7 @@ void exception_from_wire(NovaException *e, const json_t *failure) {
         json_auto_t *parsed = NULL;
         json_t *kwargs = NULL;
         const ClassRow *row;
+        int64_t code;
 
         assert(e);
 
@@ -255,7 +257,6 @@ void exception_from_wire(NovaException *e, const json_t *failure) {
         if (json_is_object(kwargs) && json_object_size(kwargs) > 0)
                 e->kwargs = json_deep_copy(kwargs);
         e->error = row->error;
-        e->code = (int) json_member_integer(kwargs, "code", row->code);
-        if (e->code < 100 || e->code > 599)
-                e->code = row->code;
+        code = json_member_integer(kwargs, "code", row->code);
+        e->code = code < 100 || code > 599 ? row->code : (int) code;
 }

@@ -168,6 +168,9 @@ static void failures_of_peers_are_read_in_every_form(void **state) {
                 {"true", "RemoteError", "oslo_messaging.rpc.client", "An unknown exception occurred.", 500, -EREMOTEIO},
                 {"{\"class\":\"\"}", "RemoteError", "oslo_messaging.rpc.client", "An unknown exception occurred.", 500,
                  -EREMOTEIO},
+                {"{\"class\":\"NotFound\",\"module\":\"nova.exception\",\"message\":\"m\",\"kwargs\":{\"code\":4294967700}}",
+                 "NotFound", "nova.exception", "m", 404, -ENOENT},
+                {"{\"class\":\"Forbidden_Remote_Remote\",\"message\":\"m\"}", "Forbidden", "nova.exception", "m", 403, -EACCES},
                 {"{\"class\":\"_Remote\",\"message\":\"m\"}", "_Remote", "", "m", 500, -EREMOTEIO},
         };
 
