@@ -49,11 +49,7 @@ void rpc_on_answer(Rpc *r, const char *msg_id, char *body, size_t size) {
         if (w && !w->ended) {
                 w->heard = now_monotonic();
                 if (failed) {
-                        json_t *parsed = json_is_string(failure)
-                                ? json_loadb(json_string_value(failure), json_string_length(failure), 0, NULL) : NULL;
-
-                        exception_from_wire(&w->failure, parsed ? parsed : failure);
-                        json_decref(parsed);
+                        exception_from_wire(&w->failure, failure);
                         w->ended = true;
                 } else {
                         if (result && !json_is_null(result)) {
