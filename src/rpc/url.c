@@ -196,6 +196,16 @@ static int query_parse(TransportUrl *u, const char *s, char *why, size_t why_siz
         return 0;
 }
 
+/* Only what can be the name of a transport is quoted: anything else may be a password, or hold what no sentence should. */
+static size_t scheme_length(const char *text) {
+        size_t n = 0;
+
+        while ((text[n] >= 'a' && text[n] <= 'z') || (text[n] >= 'A' && text[n] <= 'Z') || (n > 0 && text[n] >= '0' && text[n] <= '9') ||
+               (n > 0 && (text[n] == '+' || text[n] == '-' || text[n] == '.')))
+                n++;
+        return n;
+}
+
 int transport_url_parse(const char *text, TransportUrl *ret, char *why, size_t why_size) {
         _cleanup_(transport_url_done) TransportUrl u = {};
         const char *rest, *path, *question;
@@ -206,9 +216,9 @@ int transport_url_parse(const char *text, TransportUrl *ret, char *why, size_t w
         else if ((rest = startswith(text, "fake://")))
                 u.kind = TRANSPORT_FAKE;
         else {
-                size_t n = strcspn(text, ":/@");
+                size_t n = scheme_length(text);
 
-                if (text[n] == ':' && text[n + 1] == '/')
+                if (n > 0 && startswith(text + n, "://"))
                         snprintf(why, why_size, "transport_url: unknown transport '%.*s'; rabbit, kombu and fake are known",
                                  (int) MIN(n, (size_t) 32), text);
                 else
