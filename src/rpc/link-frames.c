@@ -189,7 +189,7 @@ static int frame_method(Link *l, LinkAssembly *a, const amqp_frame_t *f) {
         }
 }
 
-static int link_frame(Link *l, const amqp_frame_t *f) {
+int link_frame(Link *l, const amqp_frame_t *f) {
         LinkAssembly *a = &l->assembly[f->channel <= LINK_CHANNEL_MAX ? f->channel : 0];
 
         switch (f->frame_type) {

@@ -79,4 +79,5 @@ void link_lose(Link *l);
 int link_connect(Link *l);              /* link-connect.c: 0 = logged in */
 void link_set_guard(Link *l, int fd);   /* takes a duplicate; -1 closes it */
 int link_drain(Link *l);                /* link-frames.c */
+int link_frame(Link *l, const amqp_frame_t *f);        /* one frame; negative: the connection is of no use any more */
 void link_assemblies_done(Link *l);
