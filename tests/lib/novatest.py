@@ -59,6 +59,14 @@ def eventually(condition, seconds=10, what='the condition'):
         time.sleep(0.02)
 
 
+def sanitizer_environment(binary):
+    """The address sanitizer looks up what it wraps when the program starts: libtirpc comes later, with the libvirt module, and
+    libvirt's first call would go to nowhere."""
+    linked = subprocess.run(['ldd', binary], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False).stdout
+    found = re.search(r'(/\S*libasan\S*)', linked)
+    return {'LD_PRELOAD': found.group(1) + ':libtirpc.so.3'} if found else {}
+
+
 class Daemon:
     """A nova-compute of the build, with a folder, a configuration and a notify socket of its own."""
 
@@ -108,7 +116,7 @@ class Daemon:
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(path)
         os.chmod(path, 0o777)
-        env = dict(os.environ, NOTIFY_SOCKET=path)
+        env = dict(os.environ, NOTIFY_SOCKET=path, **sanitizer_environment(self.binary))
         env.update(environment or {})
         if self.user:
             for root, _, files in os.walk(self.folder):
