@@ -161,8 +161,9 @@ static int login(Link *l, const TransportHost *h) {
                                                    AMQP_SASL_METHOD_PLAIN, h->user, h->password);
         link_leave(l);
 
-        if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION && reply.library_error == AMQP_STATUS_CONNECTION_CLOSED) {
-                link_set_reason(l, "login as '%s' to virtual host '%s': the broker closed the socket", h->user, o->url.vhost);
+        if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION && reply.library_error != AMQP_STATUS_TIMEOUT && !o->tls.enabled &&
+            !amqp_get_server_properties(l->conn)->num_entries) {
+                link_set_reason(l, "login as '%s': what listens there has not answered in AMQP; if it expects TLS, set ssl=true", h->user);
                 return -ENOTCONN;
         }
         char what[400];

@@ -169,6 +169,10 @@ static void came_back(Publisher *p, Outgoing *o) {
                 if (o->on_missing)
                         o->on_missing(o);
         } else if (o->kind == OUTGOING_DIRECT && now - o->missing_since >= p->options->missing_queue_timeout) {
+                if (is_dead(p, o->key)) {               /* told already */
+                        finish(p, o, -EHOSTUNREACH);
+                        return;
+                }
                 log_event(LOG_LEVEL_WARNING, MESSAGE_REPLY_UNDELIVERABLE, NULL,
                           "A reply could not be delivered for %llu seconds as its queue %s is missing; it is dropped, and others to it for a minute",
                           (unsigned long long) (p->options->missing_queue_timeout / USEC_PER_SEC), o->key);

@@ -197,6 +197,7 @@ struct RpcServer {
         OutgoingList outbox;
         unsigned cancel_pending;        /* consumers whose cancel was not answered yet */
         sd_event_source *heartbeat;     /* call monitor */
+        sd_event_source *cancel_limit;  /* timer: the broker does not answer a cancel */
         sd_event_source *lazily;        /* timer: acks that waited for company */
 
         pthread_mutex_t lock;

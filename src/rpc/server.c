@@ -12,6 +12,7 @@
 #define CHANNEL 1
 #define REMEMBERED 4096                 /* done requests whose ids are known */
 #define FANOUT_NAMES_MAX 16
+#define CANCEL_LIMIT (2 * USEC_PER_SEC)
 #define LAZY_FOR (2 * USEC_PER_MSEC)
 
 /* ---- settled requests ---- */
@@ -478,11 +479,23 @@ static int on_open(Link *l, void *userdata) {
 }
 
 static void cancelled(RpcServer *s) {
+        (void) sd_event_source_set_enabled(s->cancel_limit, SD_EVENT_OFF);
         s->cancel_pending = 0;
         s->consumers = 0;
         if (s->link)
                 link_set_consumers(s->link, 0);
         rpc_note_cancelled(s->rpc, s->number);
+}
+
+/* A broker that does not answer shall not keep anybody from stopping. */
+static int on_cancel_limit(sd_event_source *source, uint64_t usec, void *userdata) {
+        RpcServer *s = userdata;
+
+        enter(s);
+        if (s->cancel_pending > 0)
+                cancelled(s);
+        leave(s);
+        return 0;
 }
 
 static void on_cancel_ok(Link *l, unsigned consumer, void *userdata) {
@@ -555,6 +568,8 @@ static void do_cancel(void *data) {
                 cancelled(s);
         else {
                 s->cancel_pending = s->consumers;
+                (void) sd_event_source_set_time_relative(s->cancel_limit, CANCEL_LIMIT);
+                (void) sd_event_source_set_enabled(s->cancel_limit, SD_EVENT_ONESHOT);
                 for (unsigned i = 0; i < _TOPOLOGY_SERVER_MAX; i++)
                         if (link_cancel(s->link, CHANNEL, i + 1) < 0)
                                 break;          /* on_lost tells */
@@ -673,6 +688,10 @@ static void setup(void *data) {
                 r = sd_event_add_time(event, &s->lazily, CLOCK_MONOTONIC, 0, 100, on_lazily, s);
         if (r >= 0)
                 r = sd_event_source_set_enabled(s->lazily, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_time(event, &s->cancel_limit, CLOCK_MONOTONIC, 0, 100 * USEC_PER_MSEC, on_cancel_limit, s);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(s->cancel_limit, SD_EVENT_OFF);
         if (r >= 0 && s->rpc->fake)
                 for (unsigned i = 0; i < _TOPOLOGY_SERVER_MAX && r >= 0; i++)
                         r = fake_declare(s->rpc->fake, &s->queues[i]);
@@ -687,6 +706,7 @@ static void teardown(void *data) {
         s->link = link_free(s->link);
         s->heartbeat = sd_event_source_disable_unref(s->heartbeat);
         s->lazily = sd_event_source_disable_unref(s->lazily);
+        s->cancel_limit = sd_event_source_disable_unref(s->cancel_limit);
 }
 
 static void do_connect(void *data) {

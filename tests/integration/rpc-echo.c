@@ -2,6 +2,7 @@
  * benchmark. Options are nova-compute's. Prints a line per state of the consuming link, READY when it consumes, BYE at the
  * end. Its methods also make it a client: do_call and the like. */
 #include <errno.h>
+#include <time.h>
 #include <unistd.h>
 #include <pthread.h>
 #include <signal.h>
@@ -93,8 +94,13 @@ static void *work_main(void *data) {
         json_t *result = NULL;
 
         if (streq(method, "slow")) {
+                size_t size = (size_t) number_arg(w->request, "size");
+                _cleanup_free_ char *text = calloc(1, size + 1);
+
                 (void) usleep((useconds_t) (number_arg(w->request, "seconds") * 1e6));
-                result = json_string("slept");
+                if (text)
+                        memset(text, 'x', size);
+                result = json_string(size > 0 ? text : "slept");
         } else
                 (void) method_do(echo, w->request, method, &result, &e);
         rpc_request_finish(w->request, result, &e);
@@ -114,6 +120,8 @@ static void start_work(Echo *echo, RpcRequest *r) {
         if (!w)
                 abort();
         *w = (Work){echo, r};
+        puts("BUSY");
+        fflush(stdout);
         pthread_mutex_lock(&echo->lock);
         echo->busy++;
         pthread_mutex_unlock(&echo->lock);
@@ -262,6 +270,14 @@ int main(int argc, char **argv) {
 
         (void) sd_event_loop(echo.event);
 
+        /* What runs may end, for a while; what does not goes back to its queue. */
+        struct timespec until;
+        (void) clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += 5;
+        pthread_mutex_lock(&echo.lock);
+        while (echo.busy > 0 && pthread_cond_timedwait(&echo.changed, &echo.lock, &until) == 0)
+                ;
+        pthread_mutex_unlock(&echo.lock);
         rpc_server_close(echo.server, 5 * USEC_PER_SEC);
         pthread_mutex_lock(&echo.lock);
         while (echo.busy > 0)
