@@ -47,6 +47,9 @@ struct BusCall {
         BusCall *previous, *next;
 };
 
+/* Calls kept for the time when there is a service to answer for; more are answered without. */
+#define BUS_EARLY_MAX 64
+
 struct Bus {
         sd_event *event;
         Launcher *launcher;
@@ -59,6 +62,8 @@ struct Bus {
         sd_bus *bus;                    /* NULL between a loss and the next try */
         bool named;                     /* the name is ours */
         bool starting;                  /* bus_new is waiting: it sees to failures itself */
+        sd_bus_message *early[BUS_EARLY_MAX];   /* calls that came while it waited, such as the one that activated us */
+        unsigned n_early;
         int refused;                    /* -errno: the bus has refused us the name */
         bool was_lost;                  /* the log says it is away */
         unsigned attempt;

@@ -199,10 +199,31 @@ static int bus_on_name(sd_bus_message *m, void *userdata, sd_bus_error *error _u
         return 0;
 }
 
+/* The call that made the bus activate this daemon is here before the service: it is put back, to be answered by the loop. */
+static int bus_keep_early(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        Bus *b = userdata;
+
+        if (!b->starting || b->n_early >= BUS_EARLY_MAX || sd_bus_message_is_method_call(m, NULL, NULL) <= 0)
+                return 0;
+        b->early[b->n_early++] = sd_bus_message_ref(m);
+        return 1;
+}
+
+static void bus_put_back_early(Bus *b) {
+        for (unsigned i = 0; i < b->n_early; i++) {
+                if (b->bus && sd_bus_message_rewind(b->early[i], true) >= 0)
+                        (void) sd_bus_enqueue_for_read(b->bus, b->early[i]);
+                sd_bus_message_unref(b->early[i]);
+        }
+        b->n_early = 0;
+}
+
 static int bus_export(Bus *b) {
         int r;
 
-        r = sd_bus_add_object_vtable(b->bus, NULL, BUS_PATH, b->service_interface.name, bus_service_vtable, b);
+        r = sd_bus_add_filter(b->bus, NULL, bus_keep_early, b);
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(b->bus, NULL, BUS_PATH, b->service_interface.name, bus_service_vtable, b);
         if (r >= 0)
                 r = sd_bus_add_object_vtable(b->bus, NULL, BUS_PATH, b->node_interface.name, bus_node_vtable, b);
         if (r >= 0)
@@ -340,6 +361,7 @@ int bus_new(Bus **ret, sd_event *event, Launcher *launcher, const BusCallbacks *
         if (r >= 0)
                 r = bus_attach(b);
         b->starting = false;
+        bus_put_back_early(b);
         if (r == -EEXIST || r == -ENOMEM)
                 return r;
         if (r < 0) {

@@ -59,7 +59,11 @@ class Container:
             os.mkdir(os.path.join(self.folder, d))
         os.chmod(os.path.join(self.folder, 'upper'), 0o755)
         for tree in self.trees:
-            subprocess.run(['cp', '-a', tree + '/.', os.path.join(self.folder, 'upper')], check=True)
+            for top in os.listdir(tree):        # /lib is a link to /usr/lib in the rootfs: a folder here would hide it
+                merged = os.path.join('usr', top) if top in ('bin', 'sbin', 'lib', 'lib64') else top
+                target = os.path.join(self.folder, 'upper', merged)
+                os.makedirs(target, exist_ok=True)
+                subprocess.run(['cp', '-a', os.path.join(tree, top) + '/.', target], check=True)
         v2 = next((line.split()[1] for line in open('/proc/mounts', encoding='utf-8') if line.split()[2] == 'cgroup2'), None)
         if not v2:
             raise unittest.SkipTest('no cgroup2 file system is mounted')

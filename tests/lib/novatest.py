@@ -252,6 +252,7 @@ def rpc_client(url, host='testhost', topic='compute', version='6.0', namespace=N
     for name, value in (tls or {}).items():
         conf.set_override(name, value, group='oslo_messaging_rabbit')
     conf.set_override('control_exchange', 'nova')
+    conf.set_override('metrics_thread_stop_timeout', 0, group='oslo_messaging_metrics')
     target = oslo_messaging.Target(exchange='nova', topic=topic, server=host, version=version, namespace=namespace)
     client = oslo_messaging.get_rpc_client(transport, target, timeout=timeout, call_monitor_timeout=None)
     return transport, client

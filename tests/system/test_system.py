@@ -13,8 +13,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import container  # noqa: E402
 from novatest import BUILD, BUS_NAME, BUS_PATH  # noqa: E402
 
-PACKAGES = ['rabbitmq-server', 'libvirt0', 'libvirt-daemon', 'libvirt-daemon-system', 'libvirt-clients', 'libjansson4', 'librabbitmq4',
-            'libsqlite3-0', 'libnl-3-200', 'libnl-route-3-200', 'python3-oslo.messaging', 'sqlite3']
+PACKAGES = ['rabbitmq-server', 'libvirt0', 'libvirt-daemon', 'libvirt-daemon-system', 'libvirt-daemon-driver-qemu', 'libvirt-clients',
+            'qemu-system-x86', 'libjansson4', 'librabbitmq4',
+            'libsqlite3-0', 'libnl-3-200', 'libnl-route-3-200', 'python3-oslo.messaging',
+            'python3-oslo.metrics', 'sqlite3']
 PASSWORD = 'Sys-s3cret-pass'
 CONF = """[DEFAULT]
 host = cell-host
@@ -33,8 +35,8 @@ UNIT = 'nova-compute.service'
 ASK = """
 import sys, oslo_messaging
 from oslo_config import cfg
-conf = cfg.ConfigOpts(); conf([], project='t')
-t = oslo_messaging.get_rpc_transport(conf, sys.argv[1]); conf.set_override('control_exchange', 'nova')
+conf = cfg.CONF; conf([], project='t')
+t = oslo_messaging.get_rpc_transport(conf, sys.argv[1]); conf.set_override('metrics_thread_stop_timeout', 0, 'oslo_messaging_metrics'); conf.set_override('control_exchange', 'nova')
 c = oslo_messaging.get_rpc_client(t, oslo_messaging.Target(exchange='nova', topic='compute', server='cell-host', version='1.1',
                                                            namespace='baseapi'), timeout=20)
 print(c.call({}, 'ping', arg=sys.argv[2]))
