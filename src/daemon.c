@@ -16,7 +16,7 @@
 #include "compute/manager.h"
 
 #define SERVERS_MAX 16
-#define STEP_TIMEOUT_USEC (30 * USEC_PER_SEC)           /* asked of systemd anew at each step of a start */
+#define STEP_MARGIN_USEC (25 * USEC_PER_SEC)            /* beyond start_step_timeout, asked of systemd anew at each step */
 #define STOP_MARGIN_USEC (5 * USEC_PER_SEC)             /* beyond stop_timeout, for what follows the services */
 #define ABANDON_USEC (200 * USEC_PER_MSEC)              /* jobs that outlived the services' own limit */
 
@@ -32,6 +32,7 @@ struct Daemon {
         ServiceEnvironment environment;
         int lock;
         char *status;
+        ServiceStep told;               /* the step for which time was asked last */
         bool ready, stopping;
         int result;
 };
@@ -40,27 +41,40 @@ static const ManagerClass *const manager_classes[] = { &compute_manager_class, N
 
 /* ---- systemd ---- */
 
+/* One message for all that a change has to tell: each costs systemd a turn of its loop, and its socket holds few. */
 static void daemon_status(Daemon *d) {
         _cleanup_free_ char *text = NULL;
+        ServiceState state;
+        char more[80] = "";
         const char *what;
         int r;
 
         if (d->stopping || !d->service)
                 return;
+        state = service_state(d->service);
+        if (!d->ready && state == SERVICE_STARTING && service_step(d->service) != d->told) {
+                d->told = service_step(d->service);
+                snprintf(more, sizeof more, "\nEXTEND_TIMEOUT_USEC=%llu",
+                         (unsigned long long) (config_integer(d->config, "start_step_timeout") * USEC_PER_SEC + STEP_MARGIN_USEC));
+        } else if (!d->ready && (state == SERVICE_RUNNING || state == SERVICE_DEGRADED)) {
+                d->ready = true;
+                snprintf(more, sizeof more, "\nREADY=1");
+        }
         what = service_trouble(d->service);
         if (isempty(what))
-                what = service_state(d->service) == SERVICE_STARTING  ? service_step_to_string(service_step(d->service))
-                     : service_state(d->service) == SERVICE_RUNNING ? "consuming and reporting"
-                                                                    : "at rest";
-        r = asprintf(&text, "%s on host %s: %s", service_state_to_string(service_state(d->service)), service_host(d->service), what);
-        if (r < 0)
-                return;
-        text[0] = (char) toupper((unsigned char) text[0]);
-        if (streq_ptr(text, d->status))
+                what = state == SERVICE_STARTING ? service_step_to_string(service_step(d->service))
+                     : state == SERVICE_RUNNING  ? "consuming and reporting"
+                                                 : "at rest";
+        r = asprintf(&text, "%s on host %s: %s", service_state_to_string(state), service_host(d->service), what);
+        if (r >= 0)
+                text[0] = (char) toupper((unsigned char) text[0]);
+        else
+                text = NULL;
+        if (streq_ptr(text, d->status) && !*more)
                 return;
         free(d->status);
         d->status = TAKE_PTR(text);
-        (void) sd_notifyf(false, "STATUS=%s", d->status);
+        (void) sd_notifyf(false, "STATUS=%s%s", strempty(d->status), more);
 }
 
 static void daemon_end(Daemon *d, int result) {
@@ -93,18 +107,9 @@ static void daemon_stop(Daemon *d, const char *why) {
         }
 }
 
-/* The services' changes: READY, STATUS, more time for a start that moves on, and the end when one failed for good. */
-static void daemon_on_service_changed(unsigned what, void *userdata) {
-        Daemon *d = userdata;
-        ServiceState state = service_state(d->service);
-
-        if (what & SERVICE_CHANGED_STATE && state == SERVICE_STARTING && !d->ready)
-                (void) sd_notifyf(false, "EXTEND_TIMEOUT_USEC=%llu", (unsigned long long) STEP_TIMEOUT_USEC);
-        daemon_status(d);
-        if (!d->ready && (state == SERVICE_RUNNING || state == SERVICE_DEGRADED)) {
-                d->ready = true;
-                (void) sd_notify(false, "READY=1");
-        }
+/* The services' changes: READY, STATUS, more time for a start that moves on. */
+static void daemon_on_service_changed(unsigned what _unused_, void *userdata) {
+        daemon_status(userdata);
 }
 
 static void daemon_on_launcher_changed(unsigned what, void *userdata) {
@@ -299,6 +304,7 @@ int daemon_new(Daemon **ret, Config *config, NovaException *e) {
         if (!d)
                 return -ENOMEM;
         d->lock = -1;
+        d->told = _SERVICE_STEP_MAX;
         d->config = config_ref(config);
         r = daemon_lock(d, e);
         if (r < 0)
