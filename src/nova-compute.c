@@ -24,11 +24,11 @@ int main(int argc, char **argv) {
         ConfigError error = {};
         _cleanup_(hooks_freep) Hooks *hooks = NULL;
         Service *server = NULL;
-        int r;
+        int r, inserted;
 
         r = executable_directory(&directory);
         if (r >= 0)
-                r = default_flagfile(NULL, directory, argv, false, &args);
+                r = inserted = default_flagfile(NULL, directory, argv, false, &args);
         if (r < 0)
                 return say(program, "out of memory");
 
@@ -55,16 +55,27 @@ int main(int argc, char **argv) {
                 return EX_CONFIG;
         }
 
-        r = hooks_new(&hooks, config, &failure);        /* monkey_patch(): wrong entries end the start here */
+        /* Each stage of the start is traced; those before there is a log, here. */
+        log_debug("Stage default_flagfile: %s", inserted > 0 ? args[1] : "none inserted");
+        log_debug("Stage flags: options read");
+        log_debug("Stage logging: sinks open");
+
+        log_debug("Stage monkey_patch");
+        r = hooks_new(&hooks, config, &failure);        /* wrong entries end the start here */
         if (r >= 0)
                 r = daemon_new(&daemon, config, &failure);
-        if (r >= 0)
+        if (r >= 0) {
+                log_debug("Stage Service.create: %s", program);
                 r = daemon_create_service(daemon, program, &server, &failure);
-        if (r >= 0)
+        }
+        if (r >= 0) {
+                log_debug("Stage serve");
                 r = daemon_serve(daemon, server);
+        }
         if (r < 0) {
                 log_critical("%s", failure.message ? failure.message : strerror(-r));
                 return r == -EINVAL ? EX_CONFIG : EXIT_FAILURE;         /* a restart would not help the former */
         }
+        log_debug("Stage wait");
         return daemon_wait(daemon);
 }
