@@ -417,8 +417,11 @@ int compute_init_host(ComputeManager *m, RequestContext *c _unused_, NovaExcepti
                 return r;
 
         r = m->store->ops->instance_list_by_host(m->store, m->host, READ_DELETED_NO, &instances);
-        if (r < 0)
-                return exception_set_errno(e, r, "Cannot list the instances of this host");
+        if (r < 0) {            /* told here, not to peers: the sentence may name our files */
+                (void) exception_setf(e, EXC_DB_ERROR, "Cannot list the instances of this host: %s",
+                                      isempty(store_last_error()) ? strerror(-r) : store_last_error());
+                return r;
+        }
 
         booted = check_boot(m, &boot_id);
         if (booted < 0) {
