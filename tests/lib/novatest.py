@@ -8,13 +8,13 @@ import atexit
 import json
 import os
 import re
-import select
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import uuid
@@ -88,6 +88,7 @@ class Daemon:
         self.process = None
         self.notify = None
         self.notified = []
+        self.heard = threading.Condition()
 
     def configure(self, **options):
         self.default.update(options)
@@ -102,20 +103,22 @@ class Daemon:
             for group, values in self.groups.items():
                 f.write('[%s]\n' % group)
                 for k, v in values.items():
-                    f.write('%s = %s\n' % (k, v))
+                    for each in v if isinstance(v, list) else [v]:
+                        f.write('%s = %s\n' % (k, each))
 
     def launch(self, *arguments, environment=None):
         """Starts it without waiting for READY=1."""
         self.write()
         self.notified = []
         path = os.path.join(self.folder, 'notify')
-        if self.notify:
-            self.notify.close()
+        self.deafen()
         if os.path.exists(path):
             os.unlink(path)
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(path)
         os.chmod(path, 0o777)
+        self.listener = threading.Thread(target=self.listen, args=(self.notify,), daemon=True)
+        self.listener.start()
         env = dict(os.environ, NOTIFY_SOCKET=path, **sanitizer_environment(self.binary))
         env.update(environment or {})
         if self.user:
@@ -127,12 +130,29 @@ class Daemon:
             self.process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, user=self.user)
         return self
 
+    def listen(self, notify):
+        """A thread's: what is notified is taken in at once, as systemd does, for the socket holds few."""
+        while True:
+            text = notify.recv(65536).decode('utf-8', 'replace')
+            if not text:
+                return notify.close()
+            with self.heard:
+                self.notified += text.split('\n')
+                self.heard.notify_all()
+
+    def deafen(self):
+        if self.notify:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+                end.sendto(b'', self.notify.getsockname())
+            self.listener.join()
+            self.notify = None
+
     def drain(self, seconds=0):
-        """Takes in what it has notified."""
-        while select.select([self.notify], [], [], seconds)[0]:
-            self.notified += self.notify.recv(65536).decode('utf-8', 'replace').split('\n')
-            seconds = 0
-        return self.notified
+        """What it has notified since it was launched, after waiting so long for more."""
+        with self.heard:
+            if seconds:
+                self.heard.wait(seconds)
+            return list(self.notified)
 
     def status(self):
         """The last STATUS= text."""
@@ -189,12 +209,16 @@ class Daemon:
     def close(self):
         """For addCleanup: ends it and removes its folder."""
         self.kill()
-        if self.notify:
-            self.notify.close()
+        self.deafen()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def database(self):
         return os.path.join(self.state, 'nova.sqlite')
+
+    def service_row(self):
+        """The services row that is not deleted, or None."""
+        rows = self.sql('SELECT * FROM services WHERE deleted = 0')
+        return rows[0] if rows else None
 
     def sql(self, statement):
         import sqlite3
