@@ -57,6 +57,11 @@ static int frame_header(Link *l, LinkAssembly *a, const amqp_frame_t *f) {
 
         if (!a->active || a->has_header)
                 return wrong_order(l);
+        /* The library decodes the properties of every class, each into a structure of its own. */
+        if (f->payload.properties.class_id != AMQP_BASIC_CLASS) {
+                link_set_reason(l, "the broker sent the header of a message that is none");
+                return -EPROTO;
+        }
         a->has_header = true;
         a->message.size = f->payload.properties.body_size;
         if (p->_flags & AMQP_BASIC_CONTENT_TYPE_FLAG)
