@@ -95,6 +95,14 @@ static int word_passwords(const char *s, const char *end, int (*f)(const char *,
 
 #define BLANKS " \t\n\r\v\f"
 
+static bool begins_url(const char *s) {
+        const char *p = s;
+
+        while ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || *p == '+' || *p == '-' || *p == '.')
+                p++;
+        return p > s && startswith(p, "://");
+}
+
 /* Where the word at @text ends. A URL ends no sooner than the last @ before the next URL, if there is a colon between: a name
  * or a password may have been typed with a blank in it. */
 static const char *word_end(const char *text) {
@@ -107,7 +115,7 @@ static const char *word_end(const char *text) {
                 const char *word = next + strspn(next, BLANKS);
 
                 next = word + strcspn(word, BLANKS);
-                if (memmem(word, (size_t) (next - word), "://", 3))
+                if (begins_url(word))
                         break;
                 if (memchr(word, '@', (size_t) (next - word)) && memchr(scheme + 3, ':', (size_t) (next - scheme - 3)))
                         end = next;

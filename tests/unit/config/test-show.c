@@ -28,6 +28,7 @@ static void passwords_in_urls_are_masked(void **state _unused_) {
                 /* with a blank in it */
                 { "rabbit://u:a b\tc@h/v", "rabbit://u:***@h/v" },
                 { "rabbit://u v:a@h/", "rabbit://u v:***@h/" },
+                { "rabbit://u:a b@c://d@h/", "rabbit://u:***@h/" },
                 { "http://a:b c@d http://e:f", "http://a:***@d http://e:f" },
                 { "http://h:80/ is not admin", "http://h:80/ is not admin" },
                 { "sqlite:////var/lib/nova/nova.sqlite", "sqlite:////var/lib/nova/nova.sqlite" },
