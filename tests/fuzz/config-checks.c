@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/mman.h>
 
 #include "fuzz.h"
@@ -57,12 +58,36 @@ static void check_config(const Config *c) {
         fuzz_check(config_unknown(c, &unknown) >= 0 && config_warnings(c));
 }
 
+static OptionIndex names;
+
+static void names_end(void) {
+        option_index_done(&names);
+}
+
+/* The names of options, made once: most inputs fail before there is a value. */
+static Input input_new(void) {
+        if (names.n == 0) {
+                fuzz_check(option_index_init(&names) >= 0);
+                atexit(names_end);
+        }
+        return (Input) { .index = &names };
+}
+
 void fuzz_config(char *const *argv, char *const *environment) {
         const Places places = { .etc = "/nonexistent", .environment = environment };
         _cleanup_(config_unrefp) Config *c = NULL;
-        _cleanup_(strv_freep) char **leftover = NULL;
+        _cleanup_(strv_freep) char **leftover = NULL, **alone = NULL;
+        _cleanup_(input_done) Input in = input_new();
+        ConfigAction action = CONFIG_RUN;
         ConfigError e = {};
         int r;
+
+        r = command_line_read(&in, &places, argv, &action, &alone, &e);
+        if (r < 0) {
+                check_error(r, &e);
+                fuzz_check(!alone);
+                return;
+        }
 
         r = config_load_at(&places, argv, &c, &leftover, &e);
         if (r < 0) {
@@ -78,10 +103,23 @@ void fuzz_config(char *const *argv, char *const *environment) {
 
 void fuzz_config_text(const uint8_t *data, size_t size) {
         _cleanup_(config_unrefp) Config *c = NULL;
+        /* Terminated, as files are read. */
+        _cleanup_free_ char *text = malloc(size + 1);
+        _cleanup_(input_done) Input in = input_new();
         ConfigError e = {};
         int r;
 
-        r = config_new_from_text("F", (const char *) data, size, &c, &e);
+        fuzz_check(text);
+        memcpy(text, data, size);
+        text[size] = '\0';
+        /* Deeper than any flag file may name another. */
+        r = flagfile_is_ini(text, size) ? input_parse_ini(&in, "F", text, size, &e)
+                                        : input_parse_flagfile(&in, "F", text, size, UINT_MAX - 1, &e);
+        if (r < 0) {
+                check_error(r, &e);
+                return;
+        }
+        r = config_new_from_text("F", text, size, &c, &e);
         if (r < 0)
                 check_error(r, &e);
         else

@@ -15,9 +15,10 @@ static void check_hosts(const TransportUrl *u) {
 
 /* A password that stands in the URL as it is, and only once, is not in what is shown of it. (guest stands for none.) */
 static void check_masked(const char *text, const char *masked, const char *password) {
-        const char *found = strlen(password) >= 4 && !streq(password, "guest") ? strstr(text, password) : NULL;
+        bool plain = strlen(password) >= 4 && !streq(password, "guest") && !strchr(text, '%');
+        const char *found = plain ? strstr(text, password) : NULL;
 
-        if (found && !strstr(found + 1, password))
+        if (found && found[-1] == ':' && !strstr(found + 1, password))
                 fuzz_check(!strstr(masked, password));
 }
 
