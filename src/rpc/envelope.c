@@ -230,13 +230,9 @@ int envelope_read_request(Envelope *e, char *why, size_t why_size) {
         if (json_is_string(value) && json_string_length(value) > 0 && json_string_length(value) <= ENVELOPE_NAME_MAX)
                 e->unique_id = json_string_value(value);
 
-        value = json_object_get(e->message, "namespace");
-        if (json_is_string(value))
-                e->namespace = json_string_value(value);
-        else if (value && !json_is_null(value)) {
-                snprintf(why, why_size, "namespace is not a string");
+        /* Neither will be a name on the wire, but both are quoted in answers and in the log. */
+        if (read_name(e->message, "namespace", &e->namespace, why, why_size) < 0)
                 failed = -EBADMSG;
-        }
 
         value = json_object_get(e->message, "version");
         if (value && !json_is_null(value) &&
@@ -245,13 +241,11 @@ int envelope_read_request(Envelope *e, char *why, size_t why_size) {
                 failed = -EBADMSG;
         }
 
-        value = json_object_get(e->message, "method");
-        if (json_is_string(value) && json_string_length(value) > 0)
-                e->method = json_string_value(value);
-        else {
-                snprintf(why, why_size, value ? "method is not a name" : "it names no method");
+        r = read_name(e->message, "method", &e->method, why, why_size);
+        if (r == 0)
+                snprintf(why, why_size, "it names no method");
+        if (r <= 0)
                 failed = -EBADMSG;
-        }
         return failed;
 }
 
