@@ -168,6 +168,10 @@ static void came_back(Publisher *p, Outgoing *o) {
                 o->missing_since = now;
                 if (o->on_missing)
                         o->on_missing(o);
+        } else if (o->kind == OUTGOING_DIRECT && is_dead(p, o->key)) {
+                /* Another one to it was given up meanwhile, and that has been said. */
+                finish(p, o, -EHOSTUNREACH);
+                return;
         } else if (o->kind == OUTGOING_DIRECT && now - o->missing_since >= p->options->missing_queue_timeout) {
                 if (is_dead(p, o->key)) {               /* told already */
                         finish(p, o, -EHOSTUNREACH);
