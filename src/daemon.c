@@ -27,7 +27,8 @@ struct Daemon {
         Store *store;
         Rpc *rpc;
         Launcher *launcher;
-        Bus *bus;
+        char *bus_name;
+        Bus *bus;                       /* NULL: not wanted */
         Service *service;               /* the first one, that STATUS and the bus show; belongs to the launcher */
         ServiceEnvironment environment;
         int lock;
@@ -326,12 +327,20 @@ int daemon_new(Daemon **ret, Config *config, NovaException *e) {
         pool_set_cap(d->pool, JOB_SNAPSHOT, (unsigned) config_integer(config, "max_concurrent_snapshots"));
         pool_set_cap(d->pool, JOB_MIGRATION, (unsigned) config_integer(config, "max_concurrent_live_migrations"));
 
-        BusCallbacks callbacks = { .reload = bus_on_reload, .userdata = d };
-        r = bus_new(&d->bus, d->event, d->launcher, &callbacks);
-        if (r == -EEXIST)
-                return exception_setf(e, EXC_NOVA, "another nova-compute owns " BUS_NAME " on this bus");
-        if (r < 0)
-                return exception_set_errno(e, r, "D-Bus");
+        if (config_boolean(config, "dbus")) {
+                BusCallbacks callbacks = { .reload = bus_on_reload, .userdata = d };
+
+                d->bus_name = strdup(strempty(config_string(config, "dbus_name")));     /* a reload may drop the option's */
+                if (!d->bus_name)
+                        return -ENOMEM;
+                if (!isempty(d->bus_name))
+                        callbacks.name = d->bus_name;
+                r = bus_new(&d->bus, d->event, d->launcher, &callbacks);
+                if (r == -EEXIST)
+                        return exception_setf(e, EXC_NOVA, "another nova-compute owns %s on this bus", callbacks.name ?: BUS_NAME);
+                if (r < 0)
+                        return exception_set_errno(e, r, "D-Bus");
+        }
 
         r = store_new(&d->store, config, e);
         if (r >= 0)
@@ -371,6 +380,7 @@ Daemon *daemon_free(Daemon *d) {
         pool_free(d->pool);
         sd_event_unref(d->event);
         closep(&d->lock);
+        free(d->bus_name);
         free(d->status);
         config_unref(d->config);
         free(d);
