@@ -16,7 +16,7 @@ const Option options_rpc[] = {
         INTEGER("rpc_conn_pool_size", "30", "Connections for sending; we need one.", AT_LEAST(1)),
         INTEGER("conn_pool_min_size", "2", "Connections for sending that are kept; we need one.", AT_LEAST(0)),
         INTEGER("conn_pool_ttl", "1200", "Seconds after which an unused connection for sending is closed.", AT_LEAST(0)),
-        INTEGER("rpc_max_message_size", "16777216", "Bytes of the longest message taken. A longer one is refused, and its caller told.",
+        INTEGER("rpc_max_message_size", "16777216", "Bytes of the longest message taken. A longer one is dropped, with a line in the journal.",
                 RANGE(65536, 1073741824)),
         BOOLEAN("rpc_ping_enabled", "false", "Answer oslo_rpc_server_ping."),
         LIST("allowed_rpc_exception_modules", "nova.exception, exceptions", "Modules whose exceptions may be made from an answer; ours "
@@ -67,9 +67,9 @@ const Option options_rpc[] = {
                 "false; false says so in the journal."),
         BOOLEAN("ssl_enforce_fips_mode", "false", "Refuse to start unless the crypto library is in FIPS mode.", ACCEPTED),
         BOOLEAN("heartbeat_in_pthread", "false", "Heartbeats from a thread of their own; always so here.", ACCEPTED),
-        FLOAT("kombu_reconnect_delay", "1.0", "Seconds added to each wait before another try to connect.", RANGE(0, 5),
-              NAMES("kombu_reconnect_delay")),
-        FLOAT("kombu_reconnect_splay", "0.0", "Upper bound of the random seconds added to the wait; our waits are spread anyway.", AT_LEAST(0)),
+        FLOAT("kombu_reconnect_delay", "1.0", "Seconds added to each wait before another try to connect; our waits are as "
+              "rabbit_retry_interval and the options beside it say.", RANGE(0, 5), ACCEPTED, NAMES("kombu_reconnect_delay")),
+        FLOAT("kombu_reconnect_splay", "0.0", "Upper bound of the random seconds added to each wait, if that is more than the quarter that is added anyway.", AT_LEAST(0)),
         STRING("kombu_compression", NULL, "Compress what we send: gzip or bz2 is not built for sending; what is received may be "
                "compressed.", ACCEPTED),
         INTEGER("kombu_missing_consumer_retry_timeout", "60", "Seconds for which an answer is tried again while its queue is missing.",

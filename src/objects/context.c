@@ -230,7 +230,7 @@ RequestContext *context_new_admin(void) {
 
 static const Key *find_key(const char *name) {
         for (size_t i = 0; i < ELEMENTSOF(keys); i++)
-                if (streq(keys[i].name, name))
+                if (*keys[i].name == *name && streq(keys[i].name, name))
                         return &keys[i];
         return NULL;
 }
@@ -248,34 +248,43 @@ static int refuse(const Key *k, const json_t *value, NovaException *e) {
                               key_allows(k));
 }
 
-int context_from_message(const json_t *message, RequestContext **ret, NovaException *e) {
-        json_auto_t *values = json_object();
+int context_from_values(json_t *values, RequestContext **ret, NovaException *e) {
+        json_auto_t *v = values;
         const char *name;
         RequestContext *c;
         json_t *value;
 
-        assert(ret);
+        assert(json_is_object(values) && ret);
+
+        json_object_foreach(v, name, value) {
+                const Key *k = find_key(name);
+
+                if (k && !json_is_null(value) && !key_accepts(k, value))
+                        return refuse(k, value, e);
+        }
+
+        c = context_new(TAKE_PTR(v));
+        if (!c)
+                return -ENOMEM;
+        *ret = c;
+        return 0;
+}
+
+int context_from_message(const json_t *message, RequestContext **ret, NovaException *e) {
+        json_auto_t *values = json_object();
+        const char *name;
+        json_t *value;
+
         if (!values)
                 return -ENOMEM;
 
         json_object_foreach((json_t *) message, name, value) {
                 const char *key = startswith(name, PREFIX);
-                const Key *k;
 
-                if (isempty(key))
-                        continue;
-                k = find_key(key);
-                if (k && !json_is_null(value) && !key_accepts(k, value))
-                        return refuse(k, value, e);
-                if (json_object_set_new(values, key, json_deep_copy(value)) < 0)
+                if (!isempty(key) && json_object_set_new(values, key, json_deep_copy(value)) < 0)
                         return -ENOMEM;
         }
-
-        c = context_new(TAKE_PTR(values));
-        if (!c)
-                return -ENOMEM;
-        *ret = c;
-        return 0;
+        return context_from_values(TAKE_PTR(values), ret, e);
 }
 
 static int set_prefixed(json_t *message, const char *key, json_t *value) {

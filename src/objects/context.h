@@ -26,6 +26,9 @@ RequestContext *context_new_admin(void);
  * for passing on but have no effect; ones of a wrong type are refused: -EINVAL with @e naming the key. */
 int context_from_message(const json_t *message, RequestContext **ret, NovaException *e);
 
+/* The same from an object of those members without the prefix, which it takes: nothing is copied. */
+int context_from_values(json_t *values, RequestContext **ret, NovaException *e);
+
 /* Adds the "_context_*" members to @message. Oslo: all that was received plus the defaults of the 25 keys, unchanged;
  * Essex: its 9 keys. Returns 0 or -ENOMEM. */
 int context_to_message(const RequestContext *c, WireFormat format, json_t *message);

@@ -6,9 +6,11 @@
 #include <stdio.h>
 
 #include "basic/json.h"
+#include "rpc/plain-json.h"
 
 #define VERSION_KEY "oslo.version"
 #define MESSAGE_KEY "oslo.message"
+#define CONTEXT_PREFIX "_context_"
 #define DUMP_FLAGS (JSON_ENCODE_ANY | JSON_ENSURE_ASCII)
 
 /* ---- reading ---- */
@@ -116,7 +118,7 @@ int envelope_version_parse(const char *s, unsigned *ret_major, unsigned *ret_min
         return 0;
 }
 
-int envelope_parse(char *body, size_t size, Envelope *ret, char *why, size_t why_size) {
+static int parse(char *body, size_t size, bool split, Envelope *ret, char *why, size_t why_size) {
         json_t *outer = NULL;
         char *inner;
         size_t inner_size = 0;
@@ -126,6 +128,8 @@ int envelope_parse(char *body, size_t size, Envelope *ret, char *why, size_t why
 
         if (open_quickly(body, size, &inner, &inner_size)) {
                 ret->format = WIRE_OSLO;
+                if (split && plain_json_parse(inner, inner_size, CONTEXT_PREFIX, &ret->message, &ret->context))
+                        return 0;
                 return parse_object(inner, inner_size, "the message in the envelope", &ret->message, why, why_size);
         }
 
@@ -164,6 +168,14 @@ int envelope_parse(char *body, size_t size, Envelope *ret, char *why, size_t why
         }
         json_decref(outer);
         return r;
+}
+
+int envelope_parse(char *body, size_t size, Envelope *ret, char *why, size_t why_size) {
+        return parse(body, size, false, ret, why, why_size);
+}
+
+int envelope_parse_request(char *body, size_t size, Envelope *ret, char *why, size_t why_size) {
+        return parse(body, size, true, ret, why, why_size);
 }
 
 /* A member that will be a name on the wire. 1 with *ret, 0 when absent or null, -EBADMSG otherwise. */
@@ -252,6 +264,7 @@ int envelope_read_request(Envelope *e, char *why, size_t why_size) {
 void envelope_done(Envelope *e) {
         json_decref(e->message);
         json_decref(e->own_args);
+        json_decref(e->context);
         *e = ENVELOPE_NULL;
 }
 

@@ -20,6 +20,7 @@ typedef struct Envelope {
         unsigned major, minor;          /* 1.0 when it named none */
         const json_t *args;             /* an object; belongs to @message or @own_args */
         json_t *own_args;
+        json_t *context;                /* its "_context_*" members without the prefix, if they are not in @message */
         const char *msg_id;             /* NULL: a cast */
         const char *reply_q;            /* NULL: Essex, which answers to the queue <msg_id> */
         const char *unique_id;
@@ -32,6 +33,10 @@ typedef struct Envelope {
  * with a sentence in @why that quotes nothing of the content; -ENOMEM. On -EBADMSG the message may be there nevertheless
  * (a wrong envelope version): then the caller can be found. Works in @body, which holds nothing useful afterwards. */
 int envelope_parse(char *body, size_t size, Envelope *ret, char *why, size_t why_size);
+
+/* As envelope_parse, for requests: the context's members, most of the message, need not pass through it; they may come in
+ * ret->context. */
+int envelope_parse_request(char *body, size_t size, Envelope *ret, char *why, size_t why_size);
 
 /* Reads the members of a request. 0, or -EBADMSG with @why; msg_id and reply_q are set if they are usable even then, so
  * that a caller who can hear gets his failure. */

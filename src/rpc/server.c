@@ -281,7 +281,7 @@ static void on_body(RpcServer *s, const Delivery *d, char *body, size_t size) {
                 if (raw)
                         memcpy(raw, body, size + 1);
         }
-        k = s->rpc->fake && !raw ? -ENOMEM : envelope_parse(body, size, &e, why, sizeof why);
+        k = s->rpc->fake && !raw ? -ENOMEM : envelope_parse_request(body, size, &e, why, sizeof why);
         if (k == -EBADMSG && e.message) {
                 /* Only its envelope is wrong: a caller can be told. */
                 char ignored[128];
@@ -290,7 +290,7 @@ static void on_body(RpcServer *s, const Delivery *d, char *body, size_t size) {
         } else if (k >= 0)
                 k = envelope_read_request(&e, why, sizeof why);
         if (k >= 0 && e.method) {
-                k = context_from_message(e.message, &context, &x);
+                k = e.context ? context_from_values(TAKE_PTR(e.context), &context, &x) : context_from_message(e.message, &context, &x);
                 if (k == -EINVAL) {
                         snprintf(why, sizeof why, "%s", strempty(x.message));
                         k = -EBADMSG;

@@ -136,6 +136,28 @@ static void check_inner(const char *body, size_t size, const json_t *message) {
         fuzz_check(json_equal(text ? inner : outer, message));
 }
 
+/* The way of requests, with the context apart, reads the same. */
+static void check_request(const uint8_t *data, size_t size, const Envelope *e, int expected) {
+        char *body = malloc(size + 1), why[256];
+        const char *key;
+        json_t *value;
+        Envelope f;
+
+        fuzz_check(body);
+        memcpy(body, data, size);
+        fuzz_check(envelope_parse_request(body, size, &f, why, sizeof why) == expected);
+        if (f.context)
+                json_object_foreach(f.context, key, value) {
+                        _cleanup_free_ char *name = NULL;
+
+                        fuzz_check(asprintf(&name, "_context_%s", key) > 0);
+                        fuzz_check(json_object_set_nocheck(f.message, name, value) == 0);
+                }
+        fuzz_check(f.message && e->message ? json_equal(f.message, e->message) : f.message == e->message);
+        envelope_done(&f);
+        free(body);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
         _cleanup_(context_unrefp) RequestContext *context = NULL;
@@ -156,6 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         r = envelope_parse(body, size, &e, why, sizeof why);
         if (r >= 0)
                 check_inner((const char *) data, size, e.message);
+        check_request(data, size, &e, r);
         fuzz_check(r == 0 || (r == -EBADMSG && fuzz_is_sentence(why, sizeof why)));
         fuzz_check(r < 0 || json_is_object(e.message));
         if (e.message) {

@@ -108,6 +108,63 @@ static void an_envelope_may_be_written_in_any_way_json_allows(void **state) {
         }
 }
 
+static int parse_request(const char *text, Envelope *e, char why[static 256]) {
+        char *body = strdup(text);
+        int r;
+
+        assert_non_null(body);
+        r = envelope_parse_request(body, strlen(text), e, why, 256);
+        free(body);
+        return r;
+}
+
+static void a_request_read_in_two_pieces_is_the_same_request(void **state) {
+        static const char *const contexts[] = {
+                "\\\"_context_is_admin\\\": true, \\\"_context_roles\\\": [\\\"a,b}\\\", \\\"c\\\"]",
+                "\\\"_context_user_id\\\": \\\"quote \\\\\\\" comma , brace }\\\", \\\"_context_is_admin\\\": true",
+                "\\\"\\\\u005fcontext_is_admin\\\": true",
+                "\\\"_context_is_admin\\\" : true , \\\"_context_x\\\" :\\n{\\\"a\\\": [1, {\\\"b\\\": null}]}",
+                "\\\"_context_is_admin\\\": true, \\\"_context_\\\": 1",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(contexts); i++) {
+                _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+                _cleanup_(context_unrefp) RequestContext *c = NULL;
+                char text[1024], why[256] = "";
+                Envelope e;
+
+                snprintf(text, sizeof text, "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"method\\\": \\\"m\\\", %s, "
+                         "\\\"args\\\": {\\\"_context_y\\\": [\\\"}\\\"]}}\"}", contexts[i]);
+                if (parse_request(text, &e, why) != 0 || envelope_read_request(&e, why, sizeof why) != 0)
+                        fail_msg("%s: %s", text, why);
+                assert_string_equal(e.method, "m");
+                assert_int_equal(json_object_size(e.args), 1);
+                assert_int_equal(e.context ? context_from_values(json_incref(e.context), &c, &x) : context_from_message(e.message, &c, &x), 0);
+                assert_true(context_is_admin(c));
+                envelope_done(&e);
+        }
+}
+
+static void what_is_wrong_with_a_request_is_said_in_the_same_words(void **state) {
+        static const char *const inner[] = {
+                "{\\\"method\\\": \\\"m\\\", \\\"_context_a\\\": 1, \\\"_context_a\\\": 2}", "{\\\"method\\\": ",
+                "{\\\"_context_a\\\": tru}", "{\\\"_context_a\\\"}", "[]", "{} {}", "{\\\"a\\\": 1,}", "{\\\"a\\\": [1}",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(inner); i++) {
+                char text[256], why[256] = "", again[256] = "";
+                Envelope e, f;
+
+                snprintf(text, sizeof text, "{\"oslo.version\": \"2.0\", \"oslo.message\": \"%s\"}", inner[i]);
+                assert_int_equal(parse_request(text, &e, why), -EBADMSG);
+                assert_int_equal(parse(text, strlen(text), &f, again), -EBADMSG);
+                assert_string_equal(why, again);
+                assert_null(e.context);
+                envelope_done(&e);
+                envelope_done(&f);
+        }
+}
+
 static void a_bare_object_is_essex(void **state) {
         static const char text[] = "{\"method\": \"run_instance\", \"_msg_id\": \"3f0c\", \"_context_user_id\": \"u1\"}";
         Envelope e;
@@ -390,6 +447,8 @@ int main(void) {
                 cmocka_unit_test(a_recorded_call_is_read),
                 cmocka_unit_test(a_call_is_written_byte_by_byte_as_a_peer_writes_it),
                 cmocka_unit_test(an_envelope_may_be_written_in_any_way_json_allows),
+                cmocka_unit_test(a_request_read_in_two_pieces_is_the_same_request),
+                cmocka_unit_test(what_is_wrong_with_a_request_is_said_in_the_same_words),
                 cmocka_unit_test(a_bare_object_is_essex),
                 cmocka_unit_test(the_call_monitors_time_may_be_a_fraction),
                 cmocka_unit_test(a_bad_message_has_a_reason_without_content_and_often_an_address),

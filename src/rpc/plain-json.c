@@ -1,0 +1,181 @@
+/* Recursive descent; gives up at the first thing that is not plain. Never says yes to what jansson would refuse. */
+#include "rpc/plain-json.h"
+
+#include <string.h>
+
+#include "basic/macros.h"
+
+#define DEPTH_MAX 32
+
+typedef struct Reader {
+        const char *p, *end;
+} Reader;
+
+static json_t *read_value(Reader *r, unsigned depth);
+
+static void skip_blanks(Reader *r) {
+        while (r->p < r->end && (*r->p == ' ' || *r->p == '\n' || *r->p == '\t' || *r->p == '\r'))
+                r->p++;
+}
+
+static bool take(Reader *r, char c) {
+        skip_blanks(r);
+        if (r->p == r->end || *r->p != c)
+                return false;
+        r->p++;
+        return true;
+}
+
+static bool take_word(Reader *r, const char *word, size_t n) {
+        if ((size_t) (r->end - r->p) < n || memcmp(r->p, word, n) != 0)
+                return false;
+        r->p += n;
+        return true;
+}
+
+/* The text between quotes, which may hold \" and \\; *ret_escapes counts these. The opening quote is taken. */
+static bool scan_string(Reader *r, const char **ret, size_t *ret_size, size_t *ret_escapes) {
+        const char *begin = r->p;
+        size_t escapes = 0;
+
+        for (; r->p < r->end; r->p++) {
+                unsigned char c = (unsigned char) *r->p;
+
+                if (c == '"') {
+                        *ret = begin;
+                        *ret_size = (size_t) (r->p++ - begin);
+                        *ret_escapes = escapes;
+                        return true;
+                }
+                if (c < 0x20 || c >= 0x80)
+                        return false;
+                if (c == '\\') {
+                        if (++r->p == r->end || (*r->p != '"' && *r->p != '\\'))
+                                return false;
+                        escapes++;
+                }
+        }
+        return false;
+}
+
+static json_t *read_string(Reader *r) {
+        _cleanup_free_ char *plain = NULL;
+        size_t size, escapes, k = 0;
+        const char *s;
+
+        if (!scan_string(r, &s, &size, &escapes))
+                return NULL;
+        if (escapes == 0)
+                return json_stringn_nocheck(s, size);
+
+        plain = malloc(size);
+        if (!plain)
+                return NULL;
+        for (size_t i = 0; i < size; i++) {
+                i += s[i] == '\\';
+                plain[k++] = s[i];
+        }
+        return json_stringn_nocheck(plain, k);
+}
+
+static json_t *read_integer(Reader *r) {
+        bool negative = take_word(r, "-", 1);
+        const char *begin = r->p;
+        json_int_t value = 0;
+
+        while (r->p < r->end && *r->p >= '0' && *r->p <= '9' && r->p - begin < 18)
+                value = value * 10 + (*r->p++ - '0');
+        if (r->p == begin || (*begin == '0' && r->p - begin > 1) || (negative && value == 0))
+                return NULL;
+        /* More digits, a fraction or an exponent. */
+        if (r->p < r->end && ((*r->p >= '0' && *r->p <= '9') || *r->p == '.' || *r->p == 'e' || *r->p == 'E'))
+                return NULL;
+        return json_integer(negative ? -value : value);
+}
+
+/* A member; of @prefixed if its name begins with @prefix (NULL: none does). */
+static bool read_member(Reader *r, unsigned depth, json_t *object, const char *prefix, json_t *prefixed) {
+        size_t size, escapes, n = prefix ? strlen(prefix) : 0, before;
+        json_t *value;
+        const char *key;
+
+        if (!take(r, '"') || !scan_string(r, &key, &size, &escapes) || escapes > 0 || !take(r, ':'))
+                return false;
+        if (prefix && size > n && memcmp(key, prefix, n) == 0) {
+                object = prefixed;
+                key += n;
+                size -= n;
+        }
+        value = read_value(r, depth);
+        if (!value)
+                return false;
+        before = json_object_size(object);
+        return json_object_setn_new_nocheck(object, key, size, value) == 0 && json_object_size(object) == before + 1;
+}
+
+static bool read_members(Reader *r, unsigned depth, json_t *object, const char *prefix, json_t *prefixed) {
+        if (take(r, '}'))
+                return true;
+        do
+                if (!read_member(r, depth, object, prefix, prefixed))
+                        return false;
+        while (take(r, ','));
+        return take(r, '}');
+}
+
+static bool read_items(Reader *r, unsigned depth, json_t *array) {
+        if (take(r, ']'))
+                return true;
+        do {
+                json_t *value = read_value(r, depth);
+
+                if (!value || json_array_append_new(array, value) < 0)
+                        return false;
+        } while (take(r, ','));
+        return take(r, ']');
+}
+
+static json_t *read_value(Reader *r, unsigned depth) {
+        json_t *value = NULL;
+        bool complete;
+
+        skip_blanks(r);
+        if (r->p == r->end || depth == 0)
+                return NULL;
+        switch (*r->p) {
+        case '"':
+                r->p++;
+                return read_string(r);
+        case '{':
+        case '[':
+                value = *r->p == '{' ? json_object() : json_array();
+                if (!value)
+                        return NULL;
+                complete = *r->p++ == '{' ? read_members(r, depth - 1, value, NULL, NULL) : read_items(r, depth - 1, value);
+                if (!complete)
+                        json_decref(value);
+                return complete ? value : NULL;
+        case 'n':
+                return take_word(r, "null", 4) ? json_null() : NULL;
+        case 't':
+                return take_word(r, "true", 4) ? json_true() : NULL;
+        case 'f':
+                return take_word(r, "false", 5) ? json_false() : NULL;
+        default:
+                return read_integer(r);
+        }
+}
+
+bool plain_json_parse(const char *s, size_t n, const char *prefix, json_t **ret, json_t **ret_prefixed) {
+        json_auto_t *object = json_object(), *prefixed = json_object();
+        Reader r = {.p = s, .end = s + n};
+
+        if (!object || !prefixed || !take(&r, '{') || !read_members(&r, DEPTH_MAX, object, prefix, prefixed))
+                return false;
+        skip_blanks(&r);
+        if (r.p != r.end)
+                return false;
+        *ret = TAKE_PTR(object);
+        *ret_prefixed = TAKE_PTR(prefixed);
+        return true;
+}
