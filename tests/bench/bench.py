@@ -174,7 +174,11 @@ def outage(broker):
             time.sleep(2 if QUICK else 20)
             broker.start()
             began = time.perf_counter()
-            load(broker, 'nova', 'compute.testhost', 1, 1)
+            # a message sent before the daemon has declared its queue is lost with it: ask until it answers
+            while subprocess.run([os.path.join(BUILD, 'tests', 'bench', 'rpc-load'), str(broker.port), broker.user, broker.password, 'nova',
+                                  'compute.testhost', 'baseapi', '1.1', 'ping', '1', '1', '100'], stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL, check=False).returncode:
+                pass
             first.append(1e3 * (time.perf_counter() - began))
         row('broker back after SIGKILL: first answer, worst of %d' % len(first), max(first), 'ms', 500)
     finally:

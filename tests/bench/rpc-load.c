@@ -1,7 +1,7 @@
 /* Calls a method over RabbitMQ as fast as one client can, so many at once, and says how long each took. The messages are
  * those of an OpenStack client (oslo envelope 2.0, a full context); the same go to bare-echo for comparison.
- * usage: rpc-load PORT USER PASSWORD EXCHANGE KEY NAMESPACE VERSION METHOD CALLS AT_ONCE
- *        EXCHANGE "" is the default one; NAMESPACE "-" is null
+ * usage: rpc-load PORT USER PASSWORD EXCHANGE KEY NAMESPACE VERSION METHOD CALLS AT_ONCE [LIMIT_MS]
+ *        EXCHANGE "" is the default one; NAMESPACE "-" is null; LIMIT_MS is how long to wait for an answer (30000)
  * prints: calls/s, p50 and p99 in milliseconds */
 #include <amqp.h>
 #include <amqp_tcp_socket.h>
@@ -61,12 +61,13 @@ int main(int argc, char **argv) {
                 "\\\"_context_read_deleted\\\": \\\"no\\\", \\\"_context_remote_address\\\": null, "
                 "\\\"_context_timestamp\\\": \\\"2026-11-22T16:14:58.279625\\\", \\\"_context_quota_class\\\": null, "
                 "\\\"_context_user_name\\\": null, \\\"_context_service_catalog\\\": [], \\\"_context_project_name\\\": null}\"}";
-        if (argc != 11) {
-                fprintf(stderr, "usage: rpc-load PORT USER PASSWORD EXCHANGE KEY NAMESPACE VERSION METHOD CALLS AT_ONCE\n");
+        if (argc != 11 && argc != 12) {
+                fprintf(stderr, "usage: rpc-load PORT USER PASSWORD EXCHANGE KEY NAMESPACE VERSION METHOD CALLS AT_ONCE [LIMIT_MS]\n");
                 return 2;
         }
         const char *exchange = argv[4], *key = argv[5], *ns = argv[6], *version = argv[7], *method = argv[8];
         long calls = atol(argv[9]), at_once = atol(argv[10]), sent = 0, done = 0;
+        long limit_ms = argc == 12 ? atol(argv[11]) : 30000;
         long run = (long) getpid() << 20 ^ (long) (now() * 1e6);        /* no two runs share their unique ids */
         amqp_connection_state_t c = amqp_new_connection();
         char reply[64], body[4096];
@@ -96,7 +97,7 @@ int main(int argc, char **argv) {
                         .delivery_mode = 2,
                         .reply_to = amqp_cstring_bytes(reply),
                 };
-                struct timeval limit = { .tv_sec = 30 };
+                struct timeval limit = { .tv_sec = limit_ms / 1000, .tv_usec = limit_ms % 1000 * 1000 };
                 amqp_rpc_reply_t r;
                 long i;
 
@@ -115,7 +116,7 @@ int main(int argc, char **argv) {
                 amqp_maybe_release_buffers(c);
                 r = amqp_consume_message(c, &e, &limit, 0);
                 if (r.reply_type != AMQP_RESPONSE_NORMAL) {
-                        fprintf(stderr, "rpc-load: no answer within 30 s after %ld of %ld\n", done, calls);
+                        fprintf(stderr, "rpc-load: no answer within %ld ms after %ld of %ld\n", limit_ms, done, calls);
                         return 1;
                 }
                 i = answer_index(e.message.body.bytes, e.message.body.len);
