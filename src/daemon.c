@@ -333,6 +333,8 @@ int daemon_new(Daemon **ret, Config *config, NovaException *e) {
                 d->bus_name = strdup(strempty(config_string(config, "dbus_name")));     /* a reload may drop the option's */
                 if (!d->bus_name)
                         return -ENOMEM;
+                if (!isempty(d->bus_name) && (!sd_bus_service_name_is_valid(d->bus_name) || *d->bus_name == ':'))
+                        return exception_setf(e, EXC_INVALID, "dbus_name \"%s\" cannot be a name on the bus", d->bus_name);
                 if (!isempty(d->bus_name))
                         callbacks.name = d->bus_name;
                 r = bus_new(&d->bus, d->event, d->launcher, &callbacks);
