@@ -55,6 +55,13 @@ void link_status(Link *l, LinkStatus *ret) {
         pthread_mutex_unlock(&l->lock);
 }
 
+bool link_is_connected(Link *l) {
+        LinkStatus s;
+
+        link_status(l, &s);
+        return s.state == RPC_LINK_CONNECTED;
+}
+
 void link_set_consumers(Link *l, unsigned n) {
         pthread_mutex_lock(&l->lock);
         l->status.consumers = n;

@@ -111,6 +111,7 @@ typedef struct LinkStatus {
         unsigned consumers;
 } LinkStatus;
 void link_status(Link *l, LinkStatus *ret);
+bool link_is_connected(Link *l);                /* by its status; link_is_open is for its own thread */
 
 /* Called now and then by another thread: frees this link's thread when a send or an answer has kept it for too long, by
  * shutdown(2) on the socket. Returns when to call next (monotonic). */

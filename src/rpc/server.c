@@ -644,6 +644,8 @@ void rpc_server_close(RpcServer *s, usec_t wait) {
         if (loop_thread_post(s->thread, do_close, s) < 0)
                 return;
         deadline = MAX(deadline, now_monotonic() + 200 * USEC_PER_MSEC);
+        if (s->link && !link_is_connected(s->link))
+                deadline = now_monotonic();     /* a try to connect is broken off: it has nothing to say goodbye to */
         pthread_mutex_lock(&s->lock);
         while (!s->closed) {
                 if (wait_until(s, deadline))
