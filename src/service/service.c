@@ -282,7 +282,8 @@ static char *trouble_text(const Service *s) {
         }
         if (service_is_up(s) && s->model_disconnected)
                 trouble_add(f, &first, "model server went away", s->model_error);
-        if (service_is_up(s) && s->consuming && s->environment.rpc) {
+        /* While their step is under way nothing is wrong yet: it has a limit of its own. */
+        if (service_is_up(s) && s->consuming && s->environment.rpc && s->steps[SERVICE_STEP_CONSUMERS].state != STEP_UNDER_WAY) {
                 if (!s->requests || !s->requests->server)
                         trouble_add(f, &first, "no RPC server", s->steps[SERVICE_STEP_CONNECTION].error);
                 else if (s->broker.state != RPC_LINK_CONNECTED) {
