@@ -5,12 +5,14 @@ broker that the suite shares; each test class takes a virtual host of its own th
 condition and fails at a deadline.
 """
 import atexit
+import contextlib
 import json
 import os
 import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -221,10 +223,16 @@ class Daemon:
         return rows[0] if rows else None
 
     def sql(self, statement):
-        import sqlite3
-        with sqlite3.connect('file:%s?mode=ro' % self.database(), uri=True, timeout=5) as connection:
+        """The rows of a query, by a connection that only reads and is closed at once."""
+        with contextlib.closing(sqlite3.connect('file:%s?mode=ro' % self.database(), uri=True, timeout=5)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(statement)]
+
+    def change(self, *statements, path=None):
+        """Writes to the database, as an administrator with sqlite3 would."""
+        with contextlib.closing(sqlite3.connect(path or self.database(), timeout=5, isolation_level=None)) as connection:
+            for statement in statements:
+                connection.execute(statement)
 
 
 class Bus:
