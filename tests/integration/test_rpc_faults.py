@@ -178,7 +178,8 @@ class Faults(unittest.TestCase):
         since = echo.count()
         raw = Raw(self.broker, '/')
         raw.listen('reply_alarm')
-        raw.publish(envelope('slow', {'seconds': 1}, _msg_id='a', _reply_q='reply_alarm'))
+        # It ends under the alarm, which takes rabbitmqctl a while to raise: a connection is blocked when it publishes.
+        raw.publish(envelope('slow', {'seconds': 4 * SLOW}, _msg_id='a', _reply_q='reply_alarm'))
         echo.wait('^BUSY')
         self.broker.ctl('set_vm_memory_high_watermark', '0.0000001')
         try:
