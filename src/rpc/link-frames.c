@@ -97,6 +97,8 @@ static int frame_body(Link *l, LinkAssembly *a, const amqp_frame_t *f) {
                 return wrong_order(l);
         if (a->message.body)
                 memcpy(a->message.body + a->received, b.bytes, b.len);
+        else if (l->handlers.on_oversize)
+                l->handlers.on_oversize(l, f->channel, b.bytes, b.len, l->userdata);
         a->received += b.len;
         return message_complete(l, a);
 }

@@ -33,6 +33,8 @@ typedef struct LinkHandlers {
         /* Logged in: open channels and declare (may wait for the broker). A negative return drops the connection. */
         int (*on_open)(Link *l, void *userdata);
         void (*on_message)(Link *l, LinkMessage *m, void *userdata);
+        /* A piece of a message over the limit, in order; then on_message comes without a body. May be NULL. */
+        void (*on_oversize)(Link *l, amqp_channel_t channel, const char *data, size_t size, void *userdata);
         void (*on_confirm)(Link *l, amqp_channel_t channel, uint64_t tag, bool multiple, bool ack, void *userdata);
         void (*on_cancel_ok)(Link *l, unsigned consumer, void *userdata);
         /* All that was there has been read: the moment for what is better done once for many. */

@@ -7,6 +7,7 @@
 #include "basic/id.h"
 #include "basic/loop-thread.h"
 #include "basic/mailbox.h"
+#include "rpc/caller.h"
 #include "rpc/duplicate.h"
 #include "rpc/envelope.h"
 #include "rpc/link.h"
@@ -191,6 +192,7 @@ struct RpcServer {
         bool started, cancelled;
         unsigned consumers;             /* consuming now */
         Duplicates *duplicates;
+        CallerScan *caller;             /* of a message over the limit, while it comes */
         RpcRequest *requests;           /* all that live */
         RpcRequest *unacked_first, *unacked_last;
         bool draining;                  /* what settles now is seen to at the end of it, and what is answered */

@@ -335,6 +335,21 @@ static void on_body(RpcServer *s, const Delivery *d, char *body, size_t size) {
         s->handler(r, s->userdata);     /* it may have ended by now, but is not freed before we are back */
 }
 
+/* Who asked may hear that it was too much: the address is picked out of what is not kept. */
+static void on_oversize(Link *l, amqp_channel_t channel, const char *data, size_t size, void *userdata) {
+        RpcServer *s = userdata;
+
+        if (!s->caller)
+                s->caller = calloc(1, sizeof *s->caller);
+        if (s->caller)
+                caller_scan(s->caller, data, size);
+}
+
+static void caller_forget(RpcServer *s) {
+        free(s->caller);
+        s->caller = NULL;
+}
+
 static void on_message(Link *l, LinkMessage *m, void *userdata) {
         RpcServer *s = userdata;
         Delivery d = {.message = m, .queue = MIN(m->consumer - 1, (unsigned) TOPOLOGY_FANOUT), .tag = m->tag,
@@ -343,6 +358,7 @@ static void on_message(Link *l, LinkMessage *m, void *userdata) {
         int r;
 
         if (s->cancelled) {
+                caller_forget(s);
                 (void) link_nack(l, CHANNEL, m->tag, false);
                 return;
         }
@@ -350,7 +366,12 @@ static void on_message(Link *l, LinkMessage *m, void *userdata) {
         if (!m->body) {
                 snprintf(why, sizeof why, "it has %llu bytes, and rpc_max_message_size is %llu", (unsigned long long) m->size,
                          (unsigned long long) s->rpc->options->max_message_size);
-                bad_message(s, &d, NULL, why);
+                Envelope e = ENVELOPE_NULL;
+
+                if (s->caller)
+                        caller_envelope(s->caller, &e);
+                bad_message(s, &d, &e, why);
+                caller_forget(s);
         } else if (*m->content_type && !streq(m->content_type, "application/json") && !streq(m->content_type, "text/plain")) {
                 snprintf(why, sizeof why, "its content type is not application/json");
                 bad_message(s, &d, NULL, why);
@@ -510,6 +531,7 @@ static void on_lost(Link *l, void *userdata) {
 
         while (s->unacked_first)
                 unlink_unacked(s, s->unacked_first);    /* the broker delivers them again */
+        caller_forget(s);
         s->consumers = 0;
         if (s->cancel_pending > 0)
                 cancelled(s);
@@ -672,6 +694,7 @@ static void setup(void *data) {
         static const LinkHandlers handlers = {
                 .on_open = on_open,
                 .on_message = on_message,
+                .on_oversize = on_oversize,
                 .on_cancel_ok = on_cancel_ok,
                 .on_idle = on_idle,
                 .on_lost = on_lost,
@@ -752,6 +775,7 @@ static void destroy(RpcServer *s) {
                 request_free(r);
         }
         s->duplicates = duplicates_free(s->duplicates);
+        caller_forget(s);
 
         pthread_mutex_lock(&s->lock);
         bool last = --s->alive == 0;

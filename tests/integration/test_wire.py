@@ -389,9 +389,23 @@ class Hostile(OnHost):
 
     # --- too much ------------------------------------------------------------------------------------------
 
-    def test_a_message_over_the_cap(self):
+    def test_a_message_over_the_cap_is_dropped_and_its_caller_told(self):
         request = self.raw.request('ping', {'arg': 's3cret' * 11000}, namespace='baseapi', version='1.0')
-        self.dropped(enveloped(request), 'it has 6[67][0-9]{3} bytes, and rpc_max_message_size is 65536')
+        self.refused(request, 'ValueError', '6[67][0-9]{3} bytes, .*rpc_max_message_size is 65536')
+
+    def test_a_bare_message_over_the_cap_is_dropped_and_its_caller_told(self):
+        [answer] = self.raw.essex_call('refresh_security_group_rules', {'security_group_id': 's3cret' * 11000})
+        self.assertEqual(json.loads(answer.body)['failure'][0], 'ValueError')
+        self.one_line('rpc_max_message_size is 65536')
+
+    def test_a_message_far_over_the_cap_in_many_frames(self):
+        request = self.raw.request('ping', {'arg': {'_reply_q': 'compute.testhost', 's': 's3cret' * 500000}}, namespace='baseapi', version='1.0')
+        self.refused(request, 'ValueError', '30[0-9]{5} bytes, .*rpc_max_message_size is 65536')
+
+    def test_a_message_over_the_cap_of_which_nothing_is_to_be_made(self):
+        for body in ('{' * 100000, '"' * 100000, bytes(range(256)) * 400, '{"_msg_id": "' + 'q' * 70000):
+            self.since = len(self.daemon.text())
+            self.dropped(body, 'it has [0-9]+ bytes')
 
     def test_a_message_of_just_the_cap_is_taken(self):
         request = self.raw.request('ping', {'arg': ''}, namespace='baseapi', version='1.0')
