@@ -180,6 +180,13 @@ class Host(Daemon):
         os.chmod(self.faults + '.new', 0o644)
         os.rename(self.faults + '.new', self.faults)
 
+    def close(self):
+        self.kill()
+        found = re.search(r'runtime error: .*|(ERROR: Address|ERROR: Leak|WARNING: Thread)Sanitizer(.*\n){1,40}', self.text())
+        super().close()
+        if found:
+            raise AssertionError('a sanitizer reports: ' + found.group(0))
+
     def lines(self, since=0, levels=('INFO', 'AUDIT', 'WARNING', 'ERROR', 'CRITICAL')):
         """The lines of these levels after the first @since bytes of the log, without the time."""
         found = (LINE.match(line) for line in self.text()[since:].split('\n'))
