@@ -1,7 +1,6 @@
 """Shows nova-compute at work: starts it, asks it things over RabbitMQ as any OpenStack service would, and shows what it says
 of itself in the database and on D-Bus. Run by data/demo/run, inside its sandbox."""
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -27,11 +26,19 @@ def title(text):
 def shown(*command):
     say('$ ' + ' '.join(command))
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    for line in done.stdout.rstrip().splitlines():
-        line = re.sub(r' {2,}', '  ', line) if len(line) > 150 else line
-        say(line if len(line) <= 150 else line[:149] + '…')
+    lines = done.stdout.rstrip().splitlines()
+    say('\n'.join(narrow(lines) if lines and lines[0].startswith('NAME ') else lines))
     if done.returncode:
         raise SystemExit('that command failed with %d' % done.returncode)
+
+
+def narrow(lines, widest=60):
+    """busctl's table with long values cut, so that its columns stay beside each other."""
+    starts = [lines[0].index(t) for t in ('NAME', 'TYPE', 'SIGNATURE', 'RESULT/VALUE', 'FLAGS')] + [None]
+    rows = [[line[a:b].rstrip() for a, b in zip(starts, starts[1:])] for line in lines]
+    rows = [[c if len(c) <= widest else c[:widest - 1] + '…' for c in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return [' '.join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows]
 
 
 def configured_url():
@@ -84,15 +91,15 @@ def database(daemon):
 
 def what_next(url):
     if not os.environ.get('KEEP'):
-        say('sudo make run KEEP=1 keeps it running, to try busctl yourself; `sudo meson install -C build` and')
-        say('`systemctl start nova-compute` make it a service of this machine. README.md goes on from there.')
+        say('`sudo make run KEEP=1` does the same and keeps it running, for you to look at it with busctl.')
+        say('`sudo make check` runs all tests. README.md says how to make it a service of this machine: "Install it".')
         return
-    with open('/proc/self/status', encoding='ascii') as f:
-        pid = [line.split() for line in f if line.startswith('NSpid:')][0][1]
-    say('It runs until Ctrl-C. A shell beside it, with its bus:  sudo nsenter --target %s --mount --pid bash' % pid)
+    say('It runs until Ctrl-C. A shell beside it, with its bus:')
+    say('  sudo nsenter --target %s --mount --pid bash' % os.environ['SANDBOX_PID'])
+    say('In that shell, for example:')
     say('  busctl call org.nova.Compute1 /org/nova/Compute1 org.nova.Compute1.Service ReportState "a{sv}" 0')
     say('  busctl monitor org.nova.Compute1')
-    say('RabbitMQ for your own client: %s' % url)
+    say('RabbitMQ for a client of your own: %s' % url)
     try:
         signal.pause()
     except KeyboardInterrupt:
@@ -100,6 +107,8 @@ def what_next(url):
 
 
 def main():
+    for number in (signal.SIGINT, signal.SIGTERM):          # also where whoever started us ignores them
+        signal.signal(number, signal.default_int_handler)
     folder = tempfile.mkdtemp(prefix='nova-run.')
     broker = daemon = None
     try:
@@ -114,8 +123,9 @@ def main():
 
         title('nova-compute')
         uri = hypervisor()
+        # setsid: a Ctrl-C is for this script, which then stops the daemon as systemd would
         daemon = novatest.Daemon(url, driver='libvirt.LibvirtDriver', host='demo', folder=os.path.join(folder, 'nova'),
-                                 options={'debug': 'false'}, groups={'libvirt': {'connection_uri': uri}})
+                                 wrapper=['setsid'], options={'debug': 'false'}, groups={'libvirt': {'connection_uri': uri}})
         began = time.monotonic()
         daemon.start(seconds=60)
         say('READY after %.0f ms, on libvirt %s. Its log:' % (1000 * (time.monotonic() - began), uri))
