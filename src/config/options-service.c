@@ -45,7 +45,7 @@ const Option options_service[] = {
         INTEGER("start_step_timeout", "5", "Seconds that the start waits for one step (init_host, services row, resources, "
                 "connection, consumers) before it goes on with that step pending.", RANGE(1, 3600)),
         INTEGER("stall_timeout", "300", "Seconds after which a running operation is named in the journal, in the unit's status and on "
-                "D-Bus; 0: never.", AT_LEAST(0), RELOADABLE),
+                "D-Bus, if its method has no shorter time of its own; 0: never.", AT_LEAST(0), RELOADABLE),
         BOOLEAN("dbus", "true", "Take org.nova.Compute1 on the system bus."),
         STRING("dbus_name", "org.nova.Compute1", "The name taken on the bus; another one for a second instance in a test."),
         STRING("backdoor_port", NULL, "Port of the Python service's debugging shell; we have D-Bus instead.", ACCEPTED),

@@ -17,7 +17,7 @@ struct OperationGate {
         unsigned running;
         bool closed;
         uint64_t accepted, failures;
-        usec_t deadline;                /* of methods without one */
+        usec_t deadline;                /* the longest of any method; 0 = none has one */
         int idle_fd;                    /* written when closed and nothing runs */
         sd_event_source *source;
         void (*idle)(void *userdata);
@@ -113,6 +113,12 @@ void operation_gate_set_deadline(OperationGate *g, usec_t deadline) {
         (void) pthread_mutex_unlock(&g->lock);
 }
 
+/* With the lock held. What is allowed in general bounds what a method allows itself: an operator who wants to hear of
+ * calls after two seconds, or never, hears of none later, or at all. */
+static usec_t gate_deadline(const OperationGate *g, const Method *m) {
+        return m->deadline > 0 ? MIN(m->deadline, g->deadline) : g->deadline;
+}
+
 static int gate_enter(OperationGate *g, Operation *o) {
         int r = 0;
 
@@ -120,7 +126,7 @@ static int gate_enter(OperationGate *g, Operation *o) {
         if (g->closed)
                 r = -ESHUTDOWN;
         else {
-                o->job.deadline = o->method->deadline ?: g->deadline;
+                o->job.deadline = gate_deadline(g, o->method);
                 o->gate = operation_gate_ref(g);
                 o->gate_previous = g->last;
                 *(g->last ? &g->last->gate_next : &g->first) = o;

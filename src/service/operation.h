@@ -30,7 +30,7 @@ OperationGate *operation_gate_ref(OperationGate *g);
 OperationGate *operation_gate_unref(OperationGate *g);
 DEFINE_CLEANUP(OperationGate *, operation_gate_unref)
 
-/* Any thread: the deadline of methods that have none of their own; 0 = none. */
+/* Any thread: the deadline of methods that have none of their own, or a longer one; 0 = none has one. */
 void operation_gate_set_deadline(OperationGate *g, usec_t deadline);
 /* On the loop. From now on operations are refused, and those that wait for a worker do not begin. */
 void operation_gate_close(OperationGate *g);

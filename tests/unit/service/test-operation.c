@@ -32,12 +32,19 @@ static int run_block(Operation *o, json_t **ret, NovaException *e) {
         return 0;
 }
 
+static int run_deadline(Operation *o, json_t **ret, NovaException *e) {
+        *ret = json_integer((json_int_t) o->job.deadline);
+        return 0;
+}
+
 static const Argument arguments[] = {{"arg", ARGUMENT_STRING, ARGUMENT_OPTIONAL}, {}};
 static const Method echo = {"echo", arguments, METHOD_QUICK, SERVED_ZED, JOB_QUERY, 0, NULL, run_echo};
 static const Method slow_echo = {"slow_echo", arguments, 0, SERVED_ZED, JOB_QUERY, 0, NULL, run_echo};
 static const Method failing = {"failing", arguments, 0, SERVED_ZED, JOB_QUERY, 0, NULL, run_fail};
 static const Method errno_only = {"errno_only", arguments, 0, SERVED_ZED, JOB_QUERY, 0, NULL, run_errno};
 static const Method block = {"block", arguments, METHOD_PER_INSTANCE, SERVED_ZED, JOB_STATE, 0, NULL, run_block};
+static const Method unhurried = {"unhurried", arguments, 0, SERVED_ZED, JOB_QUERY, 0, NULL, run_deadline};
+static const Method hurried = {"hurried", arguments, 0, SERVED_ZED, JOB_QUERY, 10 * USEC_PER_SEC, NULL, run_deadline};
 
 static void before_method(Manager *m, const Operation *o) {
         atomic_fetch_add(&hooks, 1);
@@ -261,6 +268,30 @@ static void a_thousand_operations_from_workers_all_end_and_are_counted(void **st
         assert_int_equal(operation_gate_accepted(f->gate), N);
 }
 
+static json_int_t deadline_of(Fixture *f, const Method *method) {
+        End end = {};
+        json_int_t deadline;
+
+        operation_submit(make(method, NULL, &end), f->gate, f->pool);
+        run_until(f->event, atomic_load(&end.ended));
+        deadline = json_integer_value(end.result);
+        json_decref(end.result);
+        return deadline;
+}
+
+static void the_shorter_of_the_gates_and_the_methods_time_counts(void **state) {
+        Fixture *f = *state;
+
+        operation_gate_set_deadline(f->gate, 300 * USEC_PER_SEC);
+        assert_int_equal(deadline_of(f, &unhurried), 300 * USEC_PER_SEC);
+        assert_int_equal(deadline_of(f, &hurried), 10 * USEC_PER_SEC);
+        operation_gate_set_deadline(f->gate, 2 * USEC_PER_SEC);
+        assert_int_equal(deadline_of(f, &hurried), 2 * USEC_PER_SEC);
+        operation_gate_set_deadline(f->gate, 0);
+        assert_int_equal(deadline_of(f, &unhurried), 0);
+        assert_int_equal(deadline_of(f, &hurried), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_quick_method_runs_where_it_is_submitted, setup, teardown),
@@ -270,6 +301,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_closed_gate_hands_back_what_has_not_begun, setup, teardown),
                 cmocka_unit_test_setup_teardown(an_idle_gate_tells_as_soon_as_it_is_closed, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_stopped_pool_hands_back_too, setup, teardown),
+                cmocka_unit_test_setup_teardown(the_shorter_of_the_gates_and_the_methods_time_counts, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_thousand_operations_from_workers_all_end_and_are_counted, setup, teardown),
         };
 
