@@ -3,22 +3,29 @@
 
     rootfs(folder, packages)     a Debian 12 tree, made once by mmdebstrap and kept in the folder
     Container(...)               boots one over it; what it writes is gone after stop()
+
+As a program, `container.py rootfs FOLDER` makes the tree of the system tests ahead of them: minutes of downloading.
 """
 import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BASE = ['systemd', 'systemd-sysv', 'dbus', 'polkitd', 'libpam-systemd', 'iproute2', 'procps', 'util-linux', 'passwd', 'login', 'less']
+# what the daemon runs on and with, and what asks it
+HOST = ['rabbitmq-server', 'libvirt0', 'libvirt-daemon', 'libvirt-daemon-system', 'libvirt-daemon-driver-qemu', 'libvirt-clients',
+        'qemu-system-x86', 'libjansson4', 'librabbitmq4', 'libsqlite3-0', 'libnl-3-200', 'libnl-route-3-200',
+        'python3-oslo.messaging', 'python3-oslo.metrics', 'sqlite3']
 PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 
-def rootfs(folder, packages=()):
+def rootfs(folder, packages=HOST):
     """A tree with systemd and @packages in @folder, made anew when the list differs."""
     wanted = ','.join(BASE + sorted(packages))
     mark = folder.rstrip('/') + '.packages'
@@ -135,3 +142,9 @@ class Container:
                 break
             time.sleep(0.1)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+if __name__ == '__main__':
+    if len(sys.argv) != 3 or sys.argv[1] != 'rootfs':
+        raise SystemExit(__doc__)
+    rootfs(sys.argv[2])

@@ -13,10 +13,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import container  # noqa: E402
 from novatest import BUILD, BUS_NAME, BUS_PATH  # noqa: E402
 
-PACKAGES = ['rabbitmq-server', 'libvirt0', 'libvirt-daemon', 'libvirt-daemon-system', 'libvirt-daemon-driver-qemu', 'libvirt-clients',
-            'qemu-system-x86', 'libjansson4', 'librabbitmq4',
-            'libsqlite3-0', 'libnl-3-200', 'libnl-route-3-200', 'python3-oslo.messaging',
-            'python3-oslo.metrics', 'sqlite3']
 PASSWORD = 'Sys-s3cret-pass'
 CONF = """[DEFAULT]
 host = cell-host
@@ -51,7 +47,7 @@ class SystemTest(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.tree, True)
         os.chmod(cls.tree, 0o755)
         subprocess.run(['meson', 'install', '-C', BUILD, '--no-rebuild', '--destdir', cls.tree], check=True, stdout=subprocess.DEVNULL)
-        lower = container.rootfs(os.environ.get('NOVA_TEST_ROOTFS', os.path.join(os.path.dirname(BUILD), 'rootfs')), PACKAGES)
+        lower = container.rootfs(os.environ.get('NOVA_TEST_ROOTFS', os.path.join(os.path.dirname(BUILD), 'rootfs')))
         cls.machine = container.Container(lower, 'cell-host', [cls.tree])
         cls.addClassCleanup(cls.machine.stop)
         cls.machine.start()
