@@ -110,6 +110,7 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM):          # also where whoever started us ignores them
         signal.signal(number, signal.default_int_handler)
     folder = tempfile.mkdtemp(prefix='nova-run.')
+    os.environ['XDG_CACHE_HOME'] = os.path.join(folder, 'cache')
     broker = daemon = None
     try:
         title('A broker')
