@@ -16,7 +16,7 @@ const Option options_rpc[] = {
         INTEGER("rpc_conn_pool_size", "30", "Connections for sending; we need one.", AT_LEAST(1)),
         INTEGER("conn_pool_min_size", "2", "Connections for sending that are kept; we need one.", AT_LEAST(0)),
         INTEGER("conn_pool_ttl", "1200", "Seconds after which an unused connection for sending is closed.", AT_LEAST(0)),
-        INTEGER("rpc_max_message_size", "16777216", "Bytes of the longest message taken. A longer one is dropped, with a line in the journal.",
+        INTEGER("rpc_max_message_size", "16777216", "Bytes of the longest message taken. A longer one is refused, and its caller told.",
                 RANGE(65536, 1073741824)),
         BOOLEAN("rpc_ping_enabled", "false", "Answer oslo_rpc_server_ping."),
         LIST("allowed_rpc_exception_modules", "nova.exception, exceptions", "Modules whose exceptions may be made from an answer; ours "

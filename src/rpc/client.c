@@ -85,10 +85,11 @@ static void on_cast_done(Outgoing *o, int r) {
 }
 
 /* A message without an answer. */
-static int send_cast(Publisher *p, const MessageTarget *t, const RequestContext *c, const char *method, const json_t *args, bool fanout,
-                     void (*done)(Outgoing *o, int r), void *userdata) {
+static int send_cast(Publisher *p, const MessageTarget *t, const RequestContext *c, const char *method,
+                     const json_t *args, bool fanout, void (*done)(Outgoing *o, int r), void *userdata) {
         char key[TOPOLOGY_NAME_MAX], id[HEX_ID_MAX];
-        RequestHead head = {.format = t->format, .namespace = t->namespace, .version = t->version, .unique_id = uuid4_hex(id)};
+        RequestHead head = {
+                .format = t->format, .namespace = t->namespace, .version = t->version, .unique_id = uuid4_hex(id)};
         Body body = {};
         Outgoing *o;
         int r;
@@ -112,16 +113,18 @@ static int send_cast(Publisher *p, const MessageTarget *t, const RequestContext 
         return r;
 }
 
-static int client_cast(Messenger *m, const MessageTarget *t, const RequestContext *c, const char *method, const json_t *args) {
+static int client_cast(Messenger *m, const MessageTarget *t, const RequestContext *c, const char *method,
+                       const json_t *args) {
         return send_cast(rpc_of(m)->publisher, t, c, method, args, false, on_cast_done, NULL);
 }
 
-static int client_fanout_cast(Messenger *m, const MessageTarget *t, const RequestContext *c, const char *method, const json_t *args) {
+static int client_fanout_cast(Messenger *m, const MessageTarget *t, const RequestContext *c, const char *method,
+                              const json_t *args) {
         return send_cast(rpc_of(m)->publisher, t, c, method, args, true, NULL, NULL);
 }
 
-static int client_notify(Messenger *m, const RequestContext *c, const char *topic, const char *priority, const json_t *message,
-                         bool envelope) {
+static int client_notify(Messenger *m, const RequestContext *c, const char *topic, const char *priority,
+                         const json_t *message, bool envelope) {
         char key[TOPOLOGY_NAME_MAX], id[HEX_ID_MAX];
         Body body = {};
         Outgoing *o;
@@ -183,7 +186,8 @@ static bool waiter_wait(Rpc *r, Waiter *w, usec_t deadline, usec_t monitor) {
         pthread_mutex_lock(&r->lock);
         while (!w->ended) {
                 usec_t now = now_monotonic(), until = monitor > 0 ? MIN(deadline, w->heard + monitor) : deadline;
-                struct timespec ts = {.tv_sec = (time_t) (until / USEC_PER_SEC), .tv_nsec = (long) (until % USEC_PER_SEC) * 1000};
+                struct timespec ts = {.tv_sec = (time_t) (until / USEC_PER_SEC),
+                                      .tv_nsec = (long) (until % USEC_PER_SEC) * 1000};
 
                 if (now >= until)
                         break;
@@ -195,12 +199,13 @@ static bool waiter_wait(Rpc *r, Waiter *w, usec_t deadline, usec_t monitor) {
 }
 
 static int timed_out(NovaException *e, const Waiter *w, const char *method, const char *key, usec_t timeout) {
-        return exception_setf(e, EXC_MESSAGING_TIMEOUT, "Timed out waiting for a reply to message ID %s (%s to %s, %.3g seconds)",
-                              w->msg_id, method, key, (double) timeout / (double) USEC_PER_SEC);
+        return exception_setf(e, EXC_MESSAGING_TIMEOUT,
+                              "Timed out waiting for a reply to message ID %s (%s to %s, %.3g seconds)", w->msg_id,
+                              method, key, (double) timeout / (double) USEC_PER_SEC);
 }
 
-static int client_call(Messenger *m, const MessageTarget *t, const RequestContext *c, const char *method, const json_t *args,
-                       usec_t timeout, json_t **ret, NovaException *e) {
+static int client_call(Messenger *m, const MessageTarget *t, const RequestContext *c, const char *method,
+                       const json_t *args, usec_t timeout, json_t **ret, NovaException *e) {
         Rpc *r = rpc_of(m);
         usec_t patience = timeout > 0 ? timeout : r->options->response_timeout, deadline = now_monotonic() + patience;
         char key[TOPOLOGY_NAME_MAX], reply_q[TOPOLOGY_NAME_MAX], id[HEX_ID_MAX];
@@ -215,7 +220,8 @@ static int client_call(Messenger *m, const MessageTarget *t, const RequestContex
         (void) uuid4_hex(w.msg_id);
 
         /* Where the answer will come must exist before the question is asked. */
-        k = essex ? publisher_open_essex(r->publisher, w.msg_id, deadline) : publisher_reply_queue(r->publisher, deadline, reply_q);
+        k = essex ? publisher_open_essex(r->publisher, w.msg_id, deadline)
+                  : publisher_reply_queue(r->publisher, deadline, reply_q);
         if (k < 0) {
                 if (essex && k == -ETIMEDOUT)
                         publisher_close_essex(r->publisher, w.msg_id);
@@ -223,9 +229,14 @@ static int client_call(Messenger *m, const MessageTarget *t, const RequestContex
         }
 
         /* A call longer than usual is watched: the callee gives signs of life. */
-        RequestHead head = {.format = t->format, .namespace = t->namespace, .version = t->version, .msg_id = w.msg_id,
-                            .reply_q = reply_q, .unique_id = uuid4_hex(id),
-                            .monitor = !essex && patience > r->options->response_timeout ? r->options->response_timeout : 0};
+        RequestHead head = {.format = t->format,
+                            .namespace = t->namespace,
+                            .version = t->version,
+                            .msg_id = w.msg_id,
+                            .reply_q = reply_q,
+                            .unique_id = uuid4_hex(id),
+                            .monitor = !essex && patience > r->options->response_timeout ? r->options->response_timeout
+                                                                                         : 0};
         k = envelope_request(&head, c, method, args, &body);
         o = k >= 0 ? outgoing_new(OUTGOING_TOPIC, t->exchange, key, &body) : NULL;
         body_done(&body);
@@ -257,7 +268,8 @@ static int client_call(Messenger *m, const MessageTarget *t, const RequestContex
 }
 
 void client_init(Rpc *r) {
-        r->messenger = (Messenger){.call = client_call, .cast = client_cast, .fanout_cast = client_fanout_cast, .notify = client_notify};
+        r->messenger = (Messenger){
+                .call = client_call, .cast = client_cast, .fanout_cast = client_fanout_cast, .notify = client_notify};
 }
 
 /* ---- one cast to another broker ---- */
@@ -291,7 +303,8 @@ int rpc_cast_to_server(Rpc *rpc, const char *url, const MessageTarget *t, const 
         if (r < 0)
                 return r;
         if (options->url.kind == TRANSPORT_FAKE)
-                return fanout ? client_fanout_cast(&rpc->messenger, t, c, method, args) : client_cast(&rpc->messenger, t, c, method, args);
+                return fanout ? client_fanout_cast(&rpc->messenger, t, c, method, args)
+                              : client_cast(&rpc->messenger, t, c, method, args);
         r = publisher_new(&p, options, NULL);
         if (r < 0)
                 return exception_set_errno(e, r, method);
@@ -310,8 +323,8 @@ int rpc_cast_to_server(Rpc *rpc, const char *url, const MessageTarget *t, const 
                 LinkStatus status;
 
                 link_status(publisher_link(p), &status);
-                exception_setf(e, EXC_MESSAGING_TIMEOUT, "%s was not sent to the AMQP server on %s: %s", method, status.address,
-                               *status.error ? status.error : "no answer");
+                exception_setf(e, EXC_MESSAGING_TIMEOUT, "%s was not sent to the AMQP server on %s: %s", method,
+                               status.address, *status.error ? status.error : "no answer");
         } else if (r == -EHOSTUNREACH)
                 exception_setf(e, EXC_NOT_FOUND, "%s: nobody consumes topic %s on that broker", method, t->topic);
         else if (r < 0)

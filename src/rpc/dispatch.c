@@ -30,7 +30,8 @@ int rpc_dispatch(const RpcEndpoint *endpoints, size_t n, const RpcRequest *r,
         else if (compatible)
                 exception_setf(e, EXC_NO_SUCH_METHOD, "Endpoint does not support RPC method %s", method);
         else
-                exception_setf(e, EXC_UNSUPPORTED_VERSION, "Endpoint does not support RPC version %u.%u. Attempted method: %s",
-                               major, minor, method);
+                exception_setf(e, EXC_UNSUPPORTED_VERSION,
+                               "Endpoint does not support RPC version %u.%u. Attempted method: %s", major, minor,
+                               method);
         return -EOPNOTSUPP;
 }

@@ -1,5 +1,5 @@
-/* Which requests were seen: by _unique_id, those that run and the last few thousand that are done. A publisher that lost
- * its connection before the confirm sends again, and a broker delivers again what was not acked. One thread. */
+/* Which requests were seen: by _unique_id, those that run and the last few thousand that are done. A publisher that
+ * lost its connection before the confirm sends again, and a broker delivers again what was not acked. One thread. */
 #pragma once
 
 #include "basic/macros.h"

@@ -1,5 +1,6 @@
-/* Reads and writes message bodies. The common case is the hot path of the daemon: an envelope whose string needs no more
- * than removing backslashes is opened without a JSON parser, and replies are written in one pass, escaped as they come. */
+/* Reads and writes message bodies. The common case is the hot path of the daemon: an envelope whose string needs no
+ * more than removing backslashes is opened without a JSON parser, and replies are written in one pass, escaped as they
+ * come. */
 #include "rpc/envelope.h"
 
 #include <errno.h>
@@ -36,8 +37,9 @@ static bool take(const char *s, size_t n, size_t *i, const char *token) {
 static bool open_quickly(char *s, size_t n, char **ret, size_t *ret_size) {
         size_t i = 0, begin, end, k;
 
-        if (!(take(s, n, &i, "{") && take(s, n, &i, "\"" VERSION_KEY "\"") && take(s, n, &i, ":") && take(s, n, &i, "\"2.0\"") &&
-              take(s, n, &i, ",") && take(s, n, &i, "\"" MESSAGE_KEY "\"") && take(s, n, &i, ":")))
+        if (!(take(s, n, &i, "{") && take(s, n, &i, "\"" VERSION_KEY "\"") && take(s, n, &i, ":") &&
+              take(s, n, &i, "\"2.0\"") && take(s, n, &i, ",") && take(s, n, &i, "\"" MESSAGE_KEY "\"") &&
+              take(s, n, &i, ":")))
                 return false;
         if (i >= n || s[i] != '"')
                 return false;
@@ -153,8 +155,8 @@ static int parse(char *body, size_t size, bool split, Envelope *ret, char *why, 
 
         ret->format = WIRE_OSLO;
         if (json_is_string(text))
-                r = parse_object(json_string_value(text), json_string_length(text), "the message in the envelope", &ret->message,
-                                 why, why_size);
+                r = parse_object(json_string_value(text), json_string_length(text), "the message in the envelope",
+                                 &ret->message, why, why_size);
         else {
                 snprintf(why, why_size, "the message in the envelope is not a string");
                 r = -EBADMSG;
@@ -396,8 +398,9 @@ int envelope_request(const RequestHead *h, const RequestContext *c, const char *
                 r |= json_object_set_new(m, "_msg_id", json_string(h->msg_id));
         if (oslo && h->msg_id) {
                 r |= json_object_set_new(m, "_reply_q", json_string_or_null(h->reply_q));
-                r |= json_object_set_new(m, "_timeout", h->monitor > 0 ? json_integer((json_int_t) (h->monitor / USEC_PER_SEC))
-                                                                       : json_null());
+                r |= json_object_set_new(m, "_timeout",
+                                         h->monitor > 0 ? json_integer((json_int_t) (h->monitor / USEC_PER_SEC))
+                                                        : json_null());
         }
         if (oslo && h->unique_id)
                 r |= json_object_set_new(m, "_unique_id", json_string(h->unique_id));
@@ -410,7 +413,8 @@ int envelope_request(const RequestHead *h, const RequestContext *c, const char *
         return write_message(m, oslo, ret);
 }
 
-int envelope_notification(const RequestContext *c, const json_t *message, const char *unique_id, bool envelope, Body *ret) {
+int envelope_notification(const RequestContext *c, const json_t *message, const char *unique_id, bool envelope,
+                          Body *ret) {
         json_auto_t *m = json_copy((json_t *) message), *safe = context_safe_dict(c);
         const char *key;
         json_t *value;

@@ -1,5 +1,5 @@
-/* The two wire formats (essex 9.3, zed 1.4): oslo's envelope 2.0, JSON inside a JSON string, and the bare object of Essex.
- * Pure functions; thread-safe on objects of one's own. */
+/* The two wire formats (essex 9.3, zed 1.4): oslo's envelope 2.0, JSON inside a JSON string, and the bare object of
+ * Essex. Pure functions; thread-safe on objects of one's own. */
 #pragma once
 
 #include <jansson.h>
@@ -30,12 +30,13 @@ typedef struct Envelope {
 #define ENVELOPE_NULL (Envelope){}
 
 /* Takes off the envelope and parses what is inside. Returns 0 with *ret->format and message set (an object); -EBADMSG
- * with a sentence in @why that quotes nothing of the content; -ENOMEM. On -EBADMSG the message may be there nevertheless
- * (a wrong envelope version): then the caller can be found. Works in @body, which holds nothing useful afterwards. */
+ * with a sentence in @why that quotes nothing of the content; -ENOMEM. On -EBADMSG the message may be there
+ * nevertheless (a wrong envelope version): then the caller can be found. Works in @body, which holds nothing useful
+ * afterwards. */
 int envelope_parse(char *body, size_t size, Envelope *ret, char *why, size_t why_size);
 
-/* As envelope_parse, for requests: the context's members, most of the message, need not pass through it; they may come in
- * ret->context. */
+/* As envelope_parse, for requests: the context's members, most of the message, need not pass through it; they may come
+ * in ret->context. */
 int envelope_parse_request(char *body, size_t size, Envelope *ret, char *why, size_t why_size);
 
 /* Reads the members of a request. 0, or -EBADMSG with @why; msg_id and reply_q are set if they are usable even then, so
@@ -68,7 +69,8 @@ typedef struct RequestHead {
 /* Each returns 0 with *ret, or -ENOMEM. */
 int envelope_request(const RequestHead *h, const RequestContext *c, const char *method, const json_t *args, Body *ret);
 /* A notification: @message with the context and @unique_id added; @envelope false: bare JSON. */
-int envelope_notification(const RequestContext *c, const json_t *message, const char *unique_id, bool envelope, Body *ret);
+int envelope_notification(const RequestContext *c, const json_t *message, const char *unique_id, bool envelope,
+                          Body *ret);
 
 /* Where and how an answer goes: taken from the request. */
 typedef struct ReplyHead {

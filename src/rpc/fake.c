@@ -230,7 +230,8 @@ int fake_publish(Fake *f, const char *exchange, const char *key, const Body *bod
 
         pthread_mutex_lock(&f->lock);
         for (FakeQueue *q = f->queues; q && r >= 0; q = q->next)
-                if (*exchange ? streq(q->exchange, exchange) && (q->fanout || streq(q->key, key)) : streq(q->name, key)) {
+                if (*exchange ? streq(q->exchange, exchange) && (q->fanout || streq(q->key, key))
+                              : streq(q->name, key)) {
                         r = put(f, q, body);
                         n++;
                 }

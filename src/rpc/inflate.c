@@ -7,8 +7,8 @@
 
 #include "basic/macros.h"
 
-int body_inflate(const char *method, const char *data, size_t size, uint64_t max, char **ret, size_t *ret_size, char *why,
-                 size_t why_size) {
+int body_inflate(const char *method, const char *data, size_t size, uint64_t max, char **ret, size_t *ret_size,
+                 char *why, size_t why_size) {
         _cleanup_free_ char *out = NULL;
         z_stream z = {.next_in = (unsigned char *) data, .avail_in = (unsigned) size};
         size_t allocated = 0, n = 0;
@@ -40,7 +40,8 @@ int body_inflate(const char *method, const char *data, size_t size, uint64_t max
         }
         (void) inflateEnd(&z);
         if (n > max)
-                snprintf(why, why_size, "decompressed it has more than %llu bytes, rpc_max_message_size", (unsigned long long) max);
+                snprintf(why, why_size, "decompressed it has more than %llu bytes, rpc_max_message_size",
+                         (unsigned long long) max);
         else if (r != Z_STREAM_END)
                 snprintf(why, why_size, "its compressed data is broken");
         if (n > max || r != Z_STREAM_END)

@@ -45,13 +45,15 @@ int link_open_channel(Link *l, amqp_channel_t channel, bool confirms) {
 
 int link_qos(Link *l, amqp_channel_t channel, unsigned prefetch) {
         ENSURE_USABLE(l);
-        return CALL(l, amqp_basic_qos(l->conn, channel, 0, (uint16_t) MIN(prefetch, 65535U), false), "setting the prefetch");
+        return CALL(l, amqp_basic_qos(l->conn, channel, 0, (uint16_t) MIN(prefetch, 65535U), false),
+                    "setting the prefetch");
 }
 
 int link_declare_exchange(Link *l, amqp_channel_t channel, const TopologyExchange *x) {
         ENSURE_USABLE(l);
-        return CALL(l, amqp_exchange_declare(l->conn, channel, amqp_cstring_bytes(x->name), amqp_cstring_bytes(x->type), false,
-                                             x->durable, x->auto_delete, false, amqp_empty_table),
+        return CALL(l,
+                    amqp_exchange_declare(l->conn, channel, amqp_cstring_bytes(x->name), amqp_cstring_bytes(x->type),
+                                          false, x->durable, x->auto_delete, false, amqp_empty_table),
                     "declaring exchange '%s'", x->name);
 }
 
@@ -76,8 +78,9 @@ int link_declare(Link *l, amqp_channel_t channel, const TopologyQueue *q, uint32
                 if (r < 0)
                         return r;
         }
-        r = CALL(l, ok = amqp_queue_declare(l->conn, channel, amqp_cstring_bytes(q->name), false, q->durable, false, q->auto_delete,
-                                            arguments),
+        r = CALL(l,
+                 ok = amqp_queue_declare(l->conn, channel, amqp_cstring_bytes(q->name), false, q->durable, false,
+                                         q->auto_delete, arguments),
                  "declaring queue '%s'", q->name);
         if (r < 0) {
                 if (q->own && l->close_code == AMQP_PRECONDITION_FAILED)
@@ -88,8 +91,9 @@ int link_declare(Link *l, amqp_channel_t channel, const TopologyQueue *q, uint32
                 *ret_consumers = ok->consumer_count;
         if (!*q->exchange.name)
                 return 0;
-        return CALL(l, amqp_queue_bind(l->conn, channel, amqp_cstring_bytes(q->name), amqp_cstring_bytes(q->exchange.name),
-                                       amqp_cstring_bytes(q->key), amqp_empty_table),
+        return CALL(l,
+                    amqp_queue_bind(l->conn, channel, amqp_cstring_bytes(q->name), amqp_cstring_bytes(q->exchange.name),
+                                    amqp_cstring_bytes(q->key), amqp_empty_table),
                     "binding queue '%s' to exchange '%s'", q->name, q->exchange.name);
 }
 
@@ -100,7 +104,8 @@ int link_purge(Link *l, amqp_channel_t channel, const char *queue) {
 
 int link_delete_queue(Link *l, amqp_channel_t channel, const char *queue) {
         ENSURE_USABLE(l);
-        return CALL(l, amqp_queue_delete(l->conn, channel, amqp_cstring_bytes(queue), false, false), "deleting queue '%s'", queue);
+        return CALL(l, amqp_queue_delete(l->conn, channel, amqp_cstring_bytes(queue), false, false),
+                    "deleting queue '%s'", queue);
 }
 
 int link_consume(Link *l, amqp_channel_t channel, const char *queue, unsigned consumer, bool cancel_on_failover) {
@@ -111,8 +116,9 @@ int link_consume(Link *l, amqp_channel_t channel, const char *queue, unsigned co
 
         ENSURE_USABLE(l);
         snprintf(tag, sizeof tag, "%u", consumer);
-        return CALL(l, amqp_basic_consume(l->conn, channel, amqp_cstring_bytes(queue), amqp_cstring_bytes(tag), false, false, false,
-                                          arguments),
+        return CALL(l,
+                    amqp_basic_consume(l->conn, channel, amqp_cstring_bytes(queue), amqp_cstring_bytes(tag), false,
+                                       false, false, arguments),
                     "consuming from queue '%s'", queue);
 }
 
@@ -126,8 +132,8 @@ int link_cancel(Link *l, amqp_channel_t channel, unsigned consumer) {
         return SEND(l, amqp_send_method(l->conn, channel, AMQP_BASIC_CANCEL_METHOD, &m), "cancelling a consumer");
 }
 
-static int publish(Link *l, amqp_channel_t channel, const char *exchange, const char *key, bool mandatory, const char *expiration,
-                   const char *body, size_t size) {
+static int publish(Link *l, amqp_channel_t channel, const char *exchange, const char *key, bool mandatory,
+                   const char *expiration, const char *body, size_t size) {
         amqp_basic_properties_t p = {
                 ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_CONTENT_ENCODING_FLAG | AMQP_BASIC_HEADERS_FLAG |
                           AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_PRIORITY_FLAG,
@@ -143,16 +149,17 @@ static int publish(Link *l, amqp_channel_t channel, const char *exchange, const 
                 p.expiration = amqp_cstring_bytes(expiration);
         }
         link_enter(l);
-        r = amqp_basic_publish(l->conn, channel, amqp_cstring_bytes(exchange), amqp_cstring_bytes(key), mandatory, false, &p,
-                               (amqp_bytes_t){size, (void *) body});
+        r = amqp_basic_publish(l->conn, channel, amqp_cstring_bytes(exchange), amqp_cstring_bytes(key), mandatory,
+                               false, &p, (amqp_bytes_t){size, (void *) body});
         link_leave(l);
         return r;
 }
 
-int link_publish(Link *l, amqp_channel_t channel, const char *exchange, const char *key, bool mandatory, const char *expiration,
-                 const char *body, size_t size) {
+int link_publish(Link *l, amqp_channel_t channel, const char *exchange, const char *key, bool mandatory,
+                 const char *expiration, const char *body, size_t size) {
         ENSURE_USABLE(l);
-        return link_check_status(l, publish(l, channel, exchange, key, mandatory, expiration, body, size), "publishing");
+        return link_check_status(l, publish(l, channel, exchange, key, mandatory, expiration, body, size),
+                                 "publishing");
 }
 
 int link_publish_directly(Link *l, amqp_channel_t channel, const char *exchange, const char *key, bool mandatory,

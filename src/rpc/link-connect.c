@@ -28,7 +28,8 @@ static int on_verify(int ok, X509_STORE_CTX *store) {
         Link *l = ssl ? SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)) : NULL;
 
         if (!ok && l && !*l->tls_reason)
-                snprintf(l->tls_reason, sizeof l->tls_reason, "%s", X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
+                snprintf(l->tls_reason, sizeof l->tls_reason, "%s",
+                         X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
         return ok;
 }
 
@@ -37,9 +38,11 @@ static int tls_file_failed(Link *l, const char *option, const char *path) {
         const char *why = ERR_reason_error_string(code);
 
         if (access(path, R_OK) < 0)
-                link_set_reason(l, "oslo_messaging_rabbit.%s: cannot read %s: %s", option, path, strerrordesc_np(errno));
+                link_set_reason(l, "oslo_messaging_rabbit.%s: cannot read %s: %s", option, path,
+                                strerrordesc_np(errno));
         else
-                link_set_reason(l, "oslo_messaging_rabbit.%s: %s holds nothing usable: %s", option, path, why ? why : "no certificate");
+                link_set_reason(l, "oslo_messaging_rabbit.%s: %s holds nothing usable: %s", option, path,
+                                why ? why : "no certificate");
         ERR_clear_error();
         return -EINVAL;
 }
@@ -62,13 +65,16 @@ static int tls_prepare(Link *l, amqp_socket_t *socket, const char *host) {
         SSL_CTX_set_verify(ctx, t->verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, on_verify);
 
         if (t->verify) {
-                if (t->ca_file ? SSL_CTX_load_verify_locations(ctx, t->ca_file, NULL) != 1 : SSL_CTX_set_default_verify_paths(ctx) != 1)
+                if (t->ca_file ? SSL_CTX_load_verify_locations(ctx, t->ca_file, NULL) != 1
+                               : SSL_CTX_set_default_verify_paths(ctx) != 1)
                         return tls_file_failed(l, "ssl_ca_file", t->ca_file ? t->ca_file : "the system's store");
                 if (t->verify_name) {
-                        bool is_address = inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+                        bool is_address =
+                                inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
 
                         X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-                        if ((is_address ? X509_VERIFY_PARAM_set1_ip_asc(param, host) : X509_VERIFY_PARAM_set1_host(param, host, 0)) != 1)
+                        if ((is_address ? X509_VERIFY_PARAM_set1_ip_asc(param, host)
+                                        : X509_VERIFY_PARAM_set1_host(param, host, 0)) != 1)
                                 return -ENOMEM;
                 }
         }
@@ -98,8 +104,8 @@ static int connect_failed(Link *l, int status, bool tls) {
         }
         /* The library leaves errno of the last connect(2), and of a late refusal only SO_ERROR would have told. */
         if (status == AMQP_STATUS_SOCKET_ERROR) {
-                bool told = error == ECONNREFUSED || error == ENETUNREACH || error == EHOSTUNREACH || error == ETIMEDOUT ||
-                            error == EACCES || error == EMFILE || error == ENFILE;
+                bool told = error == ECONNREFUSED || error == ENETUNREACH || error == EHOSTUNREACH ||
+                            error == ETIMEDOUT || error == EACCES || error == EMFILE || error == ENFILE;
 
                 l->refused = !told || error == ECONNREFUSED;
                 link_set_reason(l, "connecting: %s", told ? strerrordesc_np(error) : "Connection refused");
@@ -131,7 +137,8 @@ static amqp_table_entry_t entry_text(const char *key, const char *text) {
 }
 
 static amqp_table_entry_t entry_true(const char *key) {
-        return (amqp_table_entry_t){.key = amqp_cstring_bytes(key), .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = 1}};
+        return (amqp_table_entry_t){.key = amqp_cstring_bytes(key),
+                                    .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = 1}};
 }
 
 static int login(Link *l, const TransportHost *h) {
@@ -139,9 +146,9 @@ static int login(Link *l, const TransportHost *h) {
         char name[512], id[UUID_TEXT_MAX];
 
         snprintf(name, sizeof name, "%s:%d:%s:%s:%s", o->program, (int) getpid(), uuid4(id), o->host, l->purpose);
-        amqp_table_entry_t capabilities[] = {entry_true("authentication_failure_close"), entry_true("connection.blocked"),
-                                             entry_true("consumer_cancel_notify"), entry_true("publisher_confirms"),
-                                             entry_true("basic.nack")};
+        amqp_table_entry_t capabilities[] = {entry_true("authentication_failure_close"),
+                                             entry_true("connection.blocked"), entry_true("consumer_cancel_notify"),
+                                             entry_true("publisher_confirms"), entry_true("basic.nack")};
         amqp_table_entry_t properties[] = {
                 entry_text("product", "nova-compute"),
                 entry_text("connection_name", name),
@@ -154,16 +161,19 @@ static int login(Link *l, const TransportHost *h) {
         link_enter(l);
         if (o->login == RPC_LOGIN_EXTERNAL)
                 /* The library takes no empty identity; the broker looks at the certificate only. */
-                reply = amqp_login_with_properties(l->conn, o->url.vhost, CHANNEL_MAX, FRAME_MAX, (int) o->heartbeat, &table,
-                                                   AMQP_SASL_METHOD_EXTERNAL, *h->user ? h->user : o->program);
+                reply = amqp_login_with_properties(l->conn, o->url.vhost, CHANNEL_MAX, FRAME_MAX, (int) o->heartbeat,
+                                                   &table, AMQP_SASL_METHOD_EXTERNAL, *h->user ? h->user : o->program);
         else
-                reply = amqp_login_with_properties(l->conn, o->url.vhost, CHANNEL_MAX, FRAME_MAX, (int) o->heartbeat, &table,
-                                                   AMQP_SASL_METHOD_PLAIN, h->user, h->password);
+                reply = amqp_login_with_properties(l->conn, o->url.vhost, CHANNEL_MAX, FRAME_MAX, (int) o->heartbeat,
+                                                   &table, AMQP_SASL_METHOD_PLAIN, h->user, h->password);
         link_leave(l);
 
-        if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION && reply.library_error != AMQP_STATUS_TIMEOUT && !o->tls.enabled &&
-            !amqp_get_server_properties(l->conn)->num_entries) {
-                link_set_reason(l, "login as '%s': what listens there has not answered in AMQP; if it expects TLS, set ssl=true", h->user);
+        if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION && reply.library_error != AMQP_STATUS_TIMEOUT &&
+            !o->tls.enabled && !amqp_get_server_properties(l->conn)->num_entries) {
+                link_set_reason(
+                        l,
+                        "login as '%s': what listens there has not answered in AMQP; if it expects TLS, set ssl=true",
+                        h->user);
                 return -ENOTCONN;
         }
         char what[400];

@@ -70,7 +70,8 @@ static int frame_header(Link *l, LinkAssembly *a, const amqp_frame_t *f) {
                 for (int i = 0; i < p->headers.num_entries; i++) {
                         const amqp_table_entry_t *h = &p->headers.entries[i];
 
-                        if (h->key.len == strlen("compression") && memcmp(h->key.bytes, "compression", h->key.len) == 0 &&
+                        if (h->key.len == strlen("compression") &&
+                            memcmp(h->key.bytes, "compression", h->key.len) == 0 &&
                             (h->value.kind == AMQP_FIELD_KIND_UTF8 || h->value.kind == AMQP_FIELD_KIND_BYTES))
                                 copy_bytes(a->message.compression, sizeof a->message.compression, h->value.value.bytes);
                 }
@@ -82,7 +83,8 @@ static int frame_header(Link *l, LinkAssembly *a, const amqp_frame_t *f) {
                 }
                 if (!a->buffer) {
                         a->buffer_size = 0;
-                        link_set_reason(l, "out of memory for a message of %llu bytes", (unsigned long long) a->message.size);
+                        link_set_reason(l, "out of memory for a message of %llu bytes",
+                                        (unsigned long long) a->message.size);
                         return -ENOMEM;
                 }
                 a->message.body = a->buffer;
@@ -120,7 +122,9 @@ static int frame_method(Link *l, LinkAssembly *a, const amqp_frame_t *f) {
                 if (a->active)
                         return wrong_order(l);
                 a->active = true;
-                a->message = (LinkMessage){.channel = f->channel, .consumer = parse_tag(m->consumer_tag), .tag = m->delivery_tag,
+                a->message = (LinkMessage){.channel = f->channel,
+                                           .consumer = parse_tag(m->consumer_tag),
+                                           .tag = m->delivery_tag,
                                            .redelivered = m->redelivered};
                 copy_bytes(a->message.key, sizeof a->message.key, m->routing_key);
                 return 0;
@@ -236,7 +240,8 @@ int link_drain(Link *l) {
                 if (link_frame(l, &f) < 0)
                         link_lose(l);
                 /* What is still in the kernel wakes us again; TLS keeps some where nobody can look. */
-                if (!l->options->tls.enabled && l->conn && !amqp_frames_enqueued(l->conn) && !amqp_data_in_buffer(l->conn))
+                if (!l->options->tls.enabled && l->conn && !amqp_frames_enqueued(l->conn) &&
+                    !amqp_data_in_buffer(l->conn))
                         break;
         }
         if (n == FRAMES_AT_ONCE)

@@ -49,12 +49,12 @@ struct Link {
         LinkAssembly assembly[LINK_CHANNEL_MAX + 1];
 
         /* Any thread. */
-        pthread_mutex_t io;             /* held while the connection is used: by the link's thread in all it does, by another
-                                         * one for link_publish_directly */
+        pthread_mutex_t io; /* held while the connection is used: by the link's thread in all it does, by another
+                             * one for link_publish_directly */
         atomic_uint_least64_t waiting_since;    /* in a call of the library that may hang; 0 = not */
         pthread_mutex_t lock;
-        int guard;                      /* a duplicate of the socket: the library may close its own behind our back. Set and
-                                         * closed under the lock */
+        int guard; /* a duplicate of the socket: the library may close its own behind our back. Set and
+                    * closed under the lock */
         LinkStatus status;              /* under the lock */
 };
 

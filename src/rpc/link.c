@@ -120,8 +120,9 @@ static const CloseCode close_codes[] = {
         {403, "ACCESS_REFUSED", "user, password or permissions on the virtual host are not right"},
         {404, "NOT_FOUND", "a queue or exchange has gone; it is declared again"},
         {405, "RESOURCE_LOCKED", "another connection holds a queue for itself"},
-        {406, "PRECONDITION_FAILED", "it exists with other flags: amqp_durable_queues, amqp_auto_delete, rabbit_ha_queues and "
-                                     "rabbit_quorum_queue must be as in the other services"},
+        {406, "PRECONDITION_FAILED",
+         "it exists with other flags: amqp_durable_queues, amqp_auto_delete, rabbit_ha_queues and "
+         "rabbit_quorum_queue must be as in the other services"},
         {501, "FRAME_ERROR", "a frame was not understood"},
         {502, "SYNTAX_ERROR", "a frame held a wrong value"},
         {503, "COMMAND_INVALID", "commands came in a wrong order"},
@@ -143,7 +144,8 @@ void link_set_close(Link *l, uint16_t code, amqp_bytes_t text, const char *what)
                 }
         l->close_code = code;
         link_set_reason(l, "%s: the broker closed it with %u %s%s%s (\"%.*s\")", what, code, name, advice ? ": " : "",
-                        strempty(advice), (int) MIN(text.len, (size_t) 200), text.len > 0 ? (const char *) text.bytes : "");
+                        strempty(advice), (int) MIN(text.len, (size_t) 200),
+                        text.len > 0 ? (const char *) text.bytes : "");
 }
 
 static const char *status_sentence(int status) {
@@ -189,13 +191,15 @@ int link_check_reply(Link *l, amqp_rpc_reply_t reply, const char *what) {
         if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD) {
                 const amqp_channel_close_t *m = reply.reply.decoded;
                 link_set_close(l, m->reply_code, m->reply_text, what);
-        } else if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
+        } else if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
+                   reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
                 const amqp_connection_close_t *m = reply.reply.decoded;
                 link_set_close(l, m->reply_code, m->reply_text, what);
         } else
                 link_set_reason(l, "%s: %s", what,
-                                status_sentence(reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION ? reply.library_error
-                                                                                                    : AMQP_STATUS_UNEXPECTED_STATE));
+                                status_sentence(reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION
+                                                        ? reply.library_error
+                                                        : AMQP_STATUS_UNEXPECTED_STATE));
         link_lose(l);
         return -ENOTCONN;
 }
@@ -259,8 +263,9 @@ static void say_failure(Link *l, usec_t delay) {
         memcpy(l->said, l->reason, sizeof l->said);
         l->said_at = now;
         link_status(l, &s);
-        log_event(LOG_LEVEL_ERROR, MESSAGE_BROKER_LOST, NULL, "AMQP server on %s is unreachable: %s. Trying again in %.1f seconds. (%s)",
-                  s.address, l->reason, (double) delay / (double) USEC_PER_SEC, l->purpose);
+        log_event(LOG_LEVEL_ERROR, MESSAGE_BROKER_LOST, NULL,
+                  "AMQP server on %s is unreachable: %s. Trying again in %.1f seconds. (%s)", s.address, l->reason,
+                  (double) delay / (double) USEC_PER_SEC, l->purpose);
 }
 
 /* Sets the timer for the next try after a loss or a failed one. */
@@ -356,8 +361,8 @@ static void beat(Link *l) {
 
         silent = now_monotonic() - l->last_input;
         if (silent >= period + period / 2) {
-                link_set_reason(l, "the broker has been silent for %.1f seconds, the heartbeat is %u", (double) silent / (double) USEC_PER_SEC,
-                                l->heartbeat_seconds);
+                link_set_reason(l, "the broker has been silent for %.1f seconds, the heartbeat is %u",
+                                (double) silent / (double) USEC_PER_SEC, l->heartbeat_seconds);
                 link_lose(l);
                 return;
         }
@@ -402,7 +407,8 @@ static int link_open(Link *l) {
                 if (r >= 0)
                         r = link_delete_queue(l, LINK_CHANNEL_MAX, l->delete_first);
                 if (r >= 0)
-                        r = link_check_reply(l, amqp_channel_close(l->conn, LINK_CHANNEL_MAX, AMQP_REPLY_SUCCESS), "closing a channel");
+                        r = link_check_reply(l, amqp_channel_close(l->conn, LINK_CHANNEL_MAX, AMQP_REPLY_SUCCESS),
+                                             "closing a channel");
                 if (r < 0)
                         return r;
                 l->delete_first[0] = '\0';
@@ -435,12 +441,14 @@ static void try_to_connect(Link *l) {
         l->outage = 0;
         l->said[0] = '\0';
         if (l->heartbeat_seconds > 0) {
-                (void) sd_event_source_set_time_relative(l->heartbeat, l->heartbeat_seconds * USEC_PER_SEC / l->options->heartbeat_rate);
+                (void) sd_event_source_set_time_relative(l->heartbeat, l->heartbeat_seconds * USEC_PER_SEC /
+                                                                               l->options->heartbeat_rate);
                 (void) sd_event_source_set_enabled(l->heartbeat, SD_EVENT_ONESHOT);
         }
         set_state(l, RPC_LINK_CONNECTED, 0);
         link_status(l, &status);
-        log_event(LOG_LEVEL_INFO, MESSAGE_BROKER_CONNECTED, NULL, "Connected to AMQP server on %s (%s)", status.address, l->purpose);
+        log_event(LOG_LEVEL_INFO, MESSAGE_BROKER_CONNECTED, NULL, "Connected to AMQP server on %s (%s)", status.address,
+                  l->purpose);
         link_drain_soon(l);
 }
 
@@ -515,7 +523,8 @@ void link_close(Link *l, usec_t wait) {
         l->wanted = false;
         (void) sd_event_source_set_enabled(l->retry, SD_EVENT_OFF);
         if (link_is_open(l)) {
-                struct timeval tv = {.tv_sec = (time_t) (wait / USEC_PER_SEC), .tv_usec = (suseconds_t) (wait % USEC_PER_SEC)};
+                struct timeval tv = {.tv_sec = (time_t) (wait / USEC_PER_SEC),
+                                     .tv_usec = (suseconds_t) (wait % USEC_PER_SEC)};
 
                 (void) amqp_set_rpc_timeout(l->conn, &tv);
                 link_enter(l);
@@ -559,7 +568,8 @@ usec_t link_watch(Link *l) {
         usec_t since = atomic_load_explicit(&l->waiting_since, memory_order_relaxed), now = now_monotonic();
 
         if (since > 0 && now - since >= limit) {
-                log_event(LOG_LEVEL_WARNING, MESSAGE_CALL_STALLED, NULL, "The connection to the AMQP server has been stuck for %.1f seconds; breaking it (%s)",
+                log_event(LOG_LEVEL_WARNING, MESSAGE_CALL_STALLED, NULL,
+                          "The connection to the AMQP server has been stuck for %.1f seconds; breaking it (%s)",
                           (double) (now - since) / (double) USEC_PER_SEC, l->purpose);
                 link_interrupt(l);
         }

@@ -25,8 +25,8 @@ typedef struct LinkMessage {
         char key[256];                  /* routing key */
         char content_type[64], compression[32];        /* "" = absent */
         uint64_t size;                  /* as announced */
-        char *body;                     /* NUL-terminated, may be written to; NULL when size is over the limit: what came was
-                                         * dropped */
+        char *body; /* NUL-terminated, may be written to; NULL when size is over the limit: what came was
+                     * dropped */
 } LinkMessage;
 
 typedef struct LinkHandlers {
@@ -79,8 +79,8 @@ void link_drain_soon(Link *l);
 
 /* Do not wait for an answer, but may hang while the broker does not read; see link_watch. */
 int link_cancel(Link *l, amqp_channel_t channel, unsigned consumer);
-int link_publish(Link *l, amqp_channel_t channel, const char *exchange, const char *key, bool mandatory, const char *expiration,
-                 const char *body, size_t size);
+int link_publish(Link *l, amqp_channel_t channel, const char *exchange, const char *key, bool mandatory,
+                 const char *expiration, const char *body, size_t size);
 /* Between on and off what is published goes out in as few packets as it fits. */
 void link_cork(Link *l, bool on);
 int link_ack(Link *l, amqp_channel_t channel, uint64_t tag, bool multiple);

@@ -38,7 +38,8 @@ static const char *option_string(Reader *d, const char *option, const char *name
 }
 
 static bool option_boolean(Reader *d, const char *option, const char *name) {
-        static const char *const yes[] = {"1", "true", "yes", "on", "t", "y"}, *const no[] = {"0", "false", "no", "off", "f", "n"};
+        static const char *const yes[] = {"1", "true", "yes", "on", "t", "y"};
+        static const char *const no[] = {"0", "false", "no", "off", "f", "n"};
         const char *value = query_of(d, name);
 
         if (!value)
@@ -97,11 +98,13 @@ static int read_url(const Config *c, const char *text, TransportUrl *ret, NovaEx
                           *password = config_string(c, "rabbit_password");
         uint16_t port = (uint16_t) config_integer(c, "rabbit_port");
 
-        *ret = (TransportUrl){.kind = TRANSPORT_RABBIT, .vhost = strdup(config_string(c, "rabbit_virtual_host") ?: "/")};
+        *ret = (TransportUrl){.kind = TRANSPORT_RABBIT,
+                              .vhost = strdup(config_string(c, "rabbit_virtual_host") ?: "/")};
         if (!ret->vhost)
                 return -ENOMEM;
         if (!*hosts)
-                return transport_url_add_host(ret, config_string(c, "rabbit_host") ?: "localhost", port, user, password);
+                return transport_url_add_host(ret, config_string(c, "rabbit_host") ?: "localhost", port, user,
+                                              password);
         for (; *hosts; hosts++) {
                 r = transport_url_add_address(ret, *hosts, port, user, password, why, sizeof why);
                 if (r == -EINVAL)
@@ -142,8 +145,8 @@ static int read_tls(Reader *dp, RpcTls *t) {
         if (t->enabled && !t->verify)
                 log_warning("oslo_messaging_rabbit.ssl_verify is false: whoever answers is taken for the broker");
         else if (t->enabled && !t->verify_name)
-                log_warning("oslo_messaging_rabbit.ssl_enforce_hostname_verification is false: any host that the CA knows is "
-                            "taken for the broker");
+                log_warning("oslo_messaging_rabbit.ssl_enforce_hostname_verification is false: any host that the "
+                            "CA knows is taken for the broker");
         if (t->enabled && t->key_file && !t->cert_file) {
                 d.failed = -EINVAL;
                 exception_setf(d.e, EXC_INVALID, "oslo_messaging_rabbit.ssl_key_file is set without ssl_cert_file");
@@ -159,7 +162,8 @@ static int read_login(Reader *dp, const RpcTls *tls, RpcLogin *ret) {
         if (strcasecmp(method, "EXTERNAL") == 0) {
                 if (!tls->enabled || !tls->cert_file) {
                         d.failed = -EINVAL;
-                        exception_setf(d.e, EXC_INVALID, "oslo_messaging_rabbit.rabbit_login_method=EXTERNAL logs in by certificate: "
+                        exception_setf(d.e, EXC_INVALID,
+                                       "oslo_messaging_rabbit.rabbit_login_method=EXTERNAL logs in by certificate: "
                                        "ssl must be true and ssl_cert_file set");
                 }
                 *ret = RPC_LOGIN_EXTERNAL;
@@ -200,7 +204,8 @@ static int read_all(const Config *c, const char *url, RpcOptions **ret, NovaExce
         transport_url_shuffle(&o->url);
 
         Reader d = {.config = c, .url = &o->url, .e = e};
-        if ((r = copy(&o->host, config_string(c, "host"))) < 0 || (r = copy(&o->program, program_invocation_short_name)) < 0 ||
+        if ((r = copy(&o->host, config_string(c, "host"))) < 0 ||
+            (r = copy(&o->program, program_invocation_short_name)) < 0 ||
             (r = copy(&o->exchange, config_string(c, "control_exchange"))) < 0)
                 return r;
         if (!o->host || !o->exchange) {
@@ -223,7 +228,8 @@ static int read_all(const Config *c, const char *url, RpcOptions **ret, NovaExce
                 .transient_ttl = NUMBER("rabbit_transient_queues_ttl", INT32_MAX),
         };
         if (o->topology.ha && o->topology.quorum) {
-                exception_setf(e, EXC_INVALID, "oslo_messaging_rabbit: rabbit_ha_queues and rabbit_quorum_queue exclude each other");
+                exception_setf(e, EXC_INVALID,
+                               "oslo_messaging_rabbit: rabbit_ha_queues and rabbit_quorum_queue exclude each other");
                 return -EINVAL;
         }
 

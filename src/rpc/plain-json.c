@@ -151,7 +151,8 @@ static json_t *read_value(Reader *r, unsigned depth) {
                 value = *r->p == '{' ? json_object() : json_array();
                 if (!value)
                         return NULL;
-                complete = *r->p++ == '{' ? read_members(r, depth - 1, value, NULL, NULL) : read_items(r, depth - 1, value);
+                complete = *r->p++ == '{' ? read_members(r, depth - 1, value, NULL, NULL)
+                                          : read_items(r, depth - 1, value);
                 if (!complete)
                         json_decref(value);
                 return complete ? value : NULL;

@@ -72,7 +72,8 @@ int publisher_open_reply(Publisher *p) {
                         return 0;
                 r = open_answers(p);
                 if (r >= 0)
-                        r = p->reply_named ? link_declare(p->link, CHANNEL_ANSWERS, &p->reply, NULL) : name_reply_queue(p);
+                        r = p->reply_named ? link_declare(p->link, CHANNEL_ANSWERS, &p->reply, NULL)
+                                           : name_reply_queue(p);
                 if (r >= 0)
                         r = link_consume(p->link, CHANNEL_ANSWERS, p->reply.name, CONSUMER_REPLY, false);
                 if (r < 0)
@@ -102,7 +103,8 @@ static void on_reply_wanted(void *data) {
 }
 
 bool publisher_wait_until(Publisher *p, usec_t deadline) {
-        struct timespec ts = {.tv_sec = (time_t) (deadline / USEC_PER_SEC), .tv_nsec = (long) (deadline % USEC_PER_SEC) * 1000};
+        struct timespec ts = {.tv_sec = (time_t) (deadline / USEC_PER_SEC),
+                              .tv_nsec = (long) (deadline % USEC_PER_SEC) * 1000};
 
         return pthread_cond_timedwait(&p->changed, &p->lock, &ts) != ETIMEDOUT;
 }
@@ -218,8 +220,9 @@ int publisher_open_essex(Publisher *p, const char *msg_id, usec_t deadline) {
         EssexNote *n = calloc(1, sizeof *n);
         bool ready;
 
-        if (!c || !n || (snprintf(c->msg_id, sizeof c->msg_id, "%s", msg_id), *n = (EssexNote){.publisher = p, .call = c},
-                         loop_thread_post(p->thread, on_essex_open, n)) < 0) {
+        if (!c || !n ||
+            (snprintf(c->msg_id, sizeof c->msg_id, "%s", msg_id), *n = (EssexNote){.publisher = p, .call = c},
+             loop_thread_post(p->thread, on_essex_open, n)) < 0) {
                 free(c);
                 free(n);
                 return -ENOMEM;

@@ -65,7 +65,7 @@ void outgoing_prepend(OutgoingList *l, OutgoingList *before);           /* @befo
 void publisher_finish(Publisher *p, Outgoing *o, int r);                /* calls done and frees */
 void publisher_came_back(Publisher *p, Outgoing *o);                    /* nobody had its queue */
 void publisher_clear_declared(Publisher *p);
-void publisher_flush(Publisher *p);                                     /* sends what waits, as long as the broker takes it */
+void publisher_flush(Publisher *p); /* sends what waits, as long as the broker takes it */
 int publisher_on_retry(sd_event_source *s, uint64_t usec, void *userdata);
 
 /* publisher-answers.c: on each new connection */

@@ -119,7 +119,8 @@ void publisher_came_back(Publisher *p, Outgoing *o) {
                         return;
                 }
                 log_event(LOG_LEVEL_WARNING, MESSAGE_REPLY_UNDELIVERABLE, NULL,
-                          "A reply could not be delivered for %llu seconds as its queue %s is missing; it is dropped, and others to it for a minute",
+                          "A reply could not be delivered for %llu seconds as its queue %s is missing; it is dropped, "
+                          "and others to it for a minute",
                           (unsigned long long) (p->options->missing_queue_timeout / USEC_PER_SEC), o->key);
                 add_dead(p, o->key);
                 publisher_finish(p, o, -EHOSTUNREACH);
@@ -240,8 +241,8 @@ static void flush_waiting(Publisher *p) {
                         continue;
                 }
 
-                r = link_publish(p->link, CHANNEL_PUBLISH, q.exchange.name, o->kind == OUTGOING_FANOUT ? "" : o->key, o->mandatory,
-                                 o->expiration, o->body.data, o->body.size);
+                r = link_publish(p->link, CHANNEL_PUBLISH, q.exchange.name, o->kind == OUTGOING_FANOUT ? "" : o->key,
+                                 o->mandatory, o->expiration, o->body.data, o->body.size);
                 if (r < 0)
                         return;         /* it stays the first for the next connection */
                 o->seq = ++p->seq;
@@ -340,8 +341,8 @@ static void send_directly(Publisher *p, OutgoingList *l) {
         if (several)
                 link_cork(p->link, true);
         while ((o = l->first) && o->body.size <= room && !is_dead(p, o->key)) {
-                if (link_publish_directly(p->link, CHANNEL_PUBLISH, "", o->key, o->mandatory, o->expiration, o->body.data,
-                                          o->body.size) < 0)
+                if (link_publish_directly(p->link, CHANNEL_PUBLISH, "", o->key, o->mandatory, o->expiration,
+                                          o->body.data, o->body.size) < 0)
                         break;
                 room -= o->body.size;
                 o->seq = ++p->seq;

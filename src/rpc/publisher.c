@@ -1,8 +1,8 @@
 /* The publishing connection: one thread, one channel with confirms, another one for the answers to our calls.
  *
- * A message goes inbox -> waiting -> unconfirmed -> done. What is unconfirmed when the connection is lost waits again, at
- * the head and in order. What comes back for want of a queue (basic.return) is tried again each quarter of a second, a
- * reply for kombu_missing_consumer_retry_timeout: after a broker's restart the caller may be a moment later than we.
+ * A message goes inbox -> waiting -> unconfirmed -> done. What is unconfirmed when the connection is lost waits again,
+ * at the head and in order. What comes back for want of a queue (basic.return) is tried again each quarter of a second,
+ * a reply for kombu_missing_consumer_retry_timeout: after a broker's restart the caller may be a moment later than we.
  * Then the queue counts as dead for a minute, so that a crowd of replies to a dead caller costs nothing. */
 #include <errno.h>
 
@@ -46,7 +46,8 @@ static void on_message(Link *l, LinkMessage *m, void *userdata) {
                 if (m->consumer == c->consumer)
                         msg_id = c->msg_id;
         if (!m->body)
-                log_event(LOG_LEVEL_WARNING, MESSAGE_BAD_MESSAGE, NULL, "A reply of %llu bytes is dropped: rpc_max_message_size is %llu",
+                log_event(LOG_LEVEL_WARNING, MESSAGE_BAD_MESSAGE, NULL,
+                          "A reply of %llu bytes is dropped: rpc_max_message_size is %llu",
                           (unsigned long long) m->size, (unsigned long long) p->options->max_message_size);
         else if (p->rpc)
                 rpc_on_answer(p->rpc, msg_id, m->body, m->size);

@@ -125,17 +125,19 @@ static const char *reply_queue(const Envelope *e) {
         return e->reply_q ? e->reply_q : e->msg_id;
 }
 
-/* Publishes what answers @e; @q (may be NULL) is settled with the last message. Steals @result. Returns 0, or a negative
- * number: then nothing is on its way that would settle it. */
+/* Publishes what answers @e; @q (may be NULL) is settled with the last message. Steals @result. Returns 0, or a
+ * negative number: then nothing is on its way that would settle it. */
 static int send_reply(RpcServer *s, const Envelope *e, json_t *result, const NovaException *x, RpcRequest *q) {
         Rpc *rpc = s->rpc;
         char id[HEX_ID_MAX];
-        ReplyHead head = {.format = e->format, .msg_id = e->msg_id, .reply_q = e->reply_q, .unique_id = rpc_unique_id(rpc, id)};
+        ReplyHead head = {
+                .format = e->format, .msg_id = e->msg_id, .reply_q = e->reply_q, .unique_id = rpc_unique_id(rpc, id)};
         Body bodies[2] = {};
         int n, r = 0;
 
         n = envelope_reply(&head, result, x, bodies);
-        /* Before anything is sent: it may be a part of the request, which the server's thread frees once that is settled. */
+        /* Before anything is sent: it may be a part of the request, which the server's thread frees once that is
+         * settled. */
         json_decref(result);
         if (n < 0)
                 return n;
@@ -171,7 +173,10 @@ void reply_failure(RpcServer *s, const Envelope *e, const NovaException *x) {
 void request_send_heartbeat(RpcRequest *r) {
         char id[HEX_ID_MAX];
         const Envelope *e = &r->envelope;
-        ReplyHead head = {.format = e->format, .msg_id = e->msg_id, .reply_q = e->reply_q, .unique_id = rpc_unique_id(r->server->rpc, id)};
+        ReplyHead head = {.format = e->format,
+                          .msg_id = e->msg_id,
+                          .reply_q = e->reply_q,
+                          .unique_id = rpc_unique_id(r->server->rpc, id)};
         Body body = {};
         Outgoing *o;
 

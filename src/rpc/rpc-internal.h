@@ -34,13 +34,13 @@ struct Outgoing {
         bool returned;                  /* basic.return came for it; the confirm is still to come */
         char expiration[24];            /* milliseconds as text; "" = none */
         bool no_resend;                 /* a sign of life: worth nothing when it is late */
-        usec_t give_up;                 /* monotonic: when it is not with the broker by then, it is dropped; 0 = never */
+        usec_t give_up; /* monotonic: when it is not with the broker by then, it is dropped; 0 = never */
         usec_t missing_since;           /* returned first: no such queue; 0 = not */
         usec_t next_try;
         uint64_t seq;                   /* delivery tag on this connection, while unconfirmed */
 
-        /* Exactly once, on the publisher's thread: 0 = with the broker; -EHOSTUNREACH: nobody has the queue; -ETIMEDOUT;
-         * -ECANCELED at the end. May be NULL. */
+        /* Exactly once, on the publisher's thread: 0 = with the broker; -EHOSTUNREACH: nobody has the queue;
+         * -ETIMEDOUT; -ECANCELED at the end. May be NULL. */
         void (*done)(Outgoing *o, int r);
         /* Once, when it came back for want of a queue and will be tried again. May be NULL. */
         void (*on_missing)(Outgoing *o);
@@ -54,7 +54,8 @@ typedef struct OutgoingList {
 void outgoing_append(OutgoingList *l, Outgoing *o);
 Outgoing *outgoing_pop(OutgoingList *l);
 
-Outgoing *outgoing_new(OutgoingKind kind, const char *exchange, const char *key, Body *body);   /* takes the body; NULL = no memory */
+Outgoing *outgoing_new(OutgoingKind kind, const char *exchange, const char *key,
+                       Body *body); /* takes the body; NULL = no memory */
 Outgoing *outgoing_free(Outgoing *o);
 DEFINE_CLEANUP(Outgoing *, outgoing_free)
 
@@ -153,7 +154,7 @@ struct RpcRequest {
         uint64_t tag;
         unsigned generation;            /* of the connection that @tag belongs to; 0 = no delivery (any more) */
         RpcRequest *previous, *next;    /* of all that live */
-        RpcRequest *unacked_previous, *unacked_next;    /* with a delivery on this connection, in the order of its tags */
+        RpcRequest *unacked_previous, *unacked_next; /* with a delivery on this connection, in the order of its tags */
         bool settled;
         usec_t next_heartbeat;          /* 0 = none wanted */
         DuplicateEntry *entry;          /* NULL: it had no id */
@@ -166,7 +167,7 @@ struct RpcRequest {
         RpcRequest *next_settled;
 };
 
-RpcRequest *request_new(RpcServer *s, Envelope *e, RequestContext *c);  /* takes both; NULL = no memory, nothing taken */
+RpcRequest *request_new(RpcServer *s, Envelope *e, RequestContext *c); /* takes both; NULL = no memory, nothing taken */
 void request_free(RpcRequest *r);
 /* Any thread: the outcome is safe, or lost for good. */
 void request_settle(RpcRequest *r);

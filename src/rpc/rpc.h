@@ -21,7 +21,7 @@ typedef enum RpcLinkState {
         RPC_LINK_CLOSED,
         _RPC_LINK_STATE_MAX,
 } RpcLinkState;
-const char *rpc_link_state_to_string(RpcLinkState s);           /* "idle", "connecting", "connected", "waiting", "closed" */
+const char *rpc_link_state_to_string(RpcLinkState s); /* "idle", "connecting", "connected", "waiting", "closed" */
 
 typedef struct RpcStatus {
         RpcLinkState state;
@@ -37,10 +37,12 @@ typedef struct RpcStatus {
 typedef void (*RpcStatusHandler)(const RpcStatus *status, void *userdata);
 
 /* Reads transport_url, the rabbit_* options and [oslo_messaging_rabbit]; a bad one is -EINVAL with @e naming option and
- * value. rpc_backend nova.rpc.impl_fake or fake_rabbit or a transport_url of fake:// give the in-process transport with the
- * same behaviour. Starts the publishing thread; it connects when there is something to publish. @event: the main loop. */
+ * value. rpc_backend nova.rpc.impl_fake or fake_rabbit or a transport_url of fake:// give the in-process transport with
+ * the same behaviour. Starts the publishing thread; it connects when there is something to publish. @event: the main
+ * loop. */
 int rpc_new(Rpc **ret, sd_event *event, const Config *config, NovaException *e);
-/* Closes pooled connections within @wait (rpc.cleanup of the seed). After all servers are freed. May block up to @wait. */
+/* Closes pooled connections within @wait (rpc.cleanup of the seed). After all servers are freed. May block up to @wait.
+ */
 Rpc *rpc_free(Rpc *r, usec_t wait);
 
 void rpc_set_status_handler(Rpc *r, RpcStatusHandler handler, void *userdata);  /* of the publishing link */
@@ -64,14 +66,15 @@ typedef void (*RpcRequestHandler)(RpcRequest *r, void *userdata);
 
 /* Connects and declares queues and bindings of topic, topic.host and the fan-out (consuming nothing yet, F67), again
  * after each reconnect. @prefetch 0 = by configuration. */
-int rpc_server_new(RpcServer **ret, Rpc *r, const char *topic, const char *host, RpcRequestHandler handler, void *userdata);
+int rpc_server_new(RpcServer **ret, Rpc *r, const char *topic, const char *host, RpcRequestHandler handler,
+                   void *userdata);
 void rpc_server_set_status_handler(RpcServer *s, RpcStatusHandler handler, void *userdata);
 /* The three basic.consume, now or as soon as connected; the status handler tells when consumers is 3. */
 int rpc_server_start(RpcServer *s);
 /* basic.cancel: no more requests; those handed out may still finish and are acked. @done on the main loop. */
 int rpc_server_cancel(RpcServer *s, void (*done)(void *userdata), void *userdata);
-/* Publishes and acks what is finished within @wait, hands back what is not, deletes the fan-out queue, closes the connection.
- * May block up to @wait: on a worker. */
+/* Publishes and acks what is finished within @wait, hands back what is not, deletes the fan-out queue, closes the
+ * connection. May block up to @wait: on a worker. */
 void rpc_server_close(RpcServer *s, usec_t wait);
 RpcServer *rpc_server_free(RpcServer *s);               /* after close, and after every request has ended */
 /* "compute", "compute.host1", "compute_fanout_…": NULL-terminated, belongs to @s. */
@@ -89,10 +92,11 @@ const char *rpc_request_unique_id(const RpcRequest *r);         /* NULL: it had 
 bool rpc_request_wants_reply(const RpcRequest *r);
 bool rpc_request_redelivered(const RpcRequest *r);
 
-/* The outcome is known: @e set = failure, else @result (stolen; NULL = null). Replies in the request's own format with confirms,
- * and acks the delivery when the reply is safe with the broker, or cannot be delivered any more. Ends @r. */
+/* The outcome is known: @e set = failure, else @result (stolen; NULL = null). Replies in the request's own format with
+ * confirms, and acks the delivery when the reply is safe with the broker, or cannot be delivered any more. Ends @r. */
 void rpc_request_finish(RpcRequest *r, json_t *result, const NovaException *e);
-/* Not done and not answered: goes back to the queue (basic.nack requeue) for this host's next start or another consumer. Ends @r. */
+/* Not done and not answered: goes back to the queue (basic.nack requeue) for this host's next start or another
+ * consumer. Ends @r. */
 void rpc_request_hand_back(RpcRequest *r);
 
 /* ---- dispatch: pure functions ---- */
@@ -105,6 +109,7 @@ typedef struct RpcEndpoint {
 } RpcEndpoint;
 
 /* oslo's rule (zed 1.5): namespace equal, same major, asked minor not above; of these the first that has the method.
- * @has(served, method) says whether a method is there. Returns the index, or -EOPNOTSUPP with @e UnsupportedVersion or NoSuchMethod. */
+ * @has(served, method) says whether a method is there. Returns the index, or -EOPNOTSUPP with @e UnsupportedVersion or
+ * NoSuchMethod. */
 int rpc_dispatch(const RpcEndpoint *endpoints, size_t n, const RpcRequest *r,
                  bool (*has)(unsigned served, const char *method, void *userdata), void *userdata, NovaException *e);

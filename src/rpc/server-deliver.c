@@ -26,7 +26,8 @@ static void ack_now(RpcServer *s, const Delivery *d) {
 static void bad_message(RpcServer *s, const Delivery *d, const Envelope *e, const char *why) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
 
-        log_event(LOG_LEVEL_WARNING, MESSAGE_BAD_MESSAGE, NULL, "A message in queue %s is dropped: %s", s->queues[d->queue].name, why);
+        log_event(LOG_LEVEL_WARNING, MESSAGE_BAD_MESSAGE, NULL, "A message in queue %s is dropped: %s",
+                  s->queues[d->queue].name, why);
         if (e) {
                 exception_setf(&x, EXC_VALUE_ERROR, "The request was not understood: %s", why);
                 reply_failure(s, e, &x);
@@ -56,7 +57,8 @@ static bool is_duplicate(RpcServer *s, const Delivery *d, const Envelope *e, Rpc
                 log_debug("%s (%s) is delivered again while it runs", e->method, key);
                 server_append_unacked(s, running, d->tag, d->generation);
         } else {
-                log_debug("%s (%s) is delivered again and was %s: dropped", e->method, key, running ? "accepted" : "done");
+                log_debug("%s (%s) is delivered again and was %s: dropped", e->method, key,
+                          running ? "accepted" : "done");
                 ack_now(s, d);
         }
         return true;
@@ -85,7 +87,8 @@ static void on_body(RpcServer *s, const Delivery *d, char *body, size_t size) {
         } else if (k >= 0)
                 k = envelope_read_request(&e, why, sizeof why);
         if (k >= 0 && e.method) {
-                k = e.context ? context_from_values(TAKE_PTR(e.context), &context, &x) : context_from_message(e.message, &context, &x);
+                k = e.context ? context_from_values(TAKE_PTR(e.context), &context, &x)
+                              : context_from_message(e.message, &context, &x);
                 if (k == -EINVAL) {
                         snprintf(why, sizeof why, "%s", strempty(x.message));
                         k = -EBADMSG;
@@ -159,22 +162,24 @@ void server_on_message(Link *l, LinkMessage *m, void *userdata) {
         }
         s->draining = true;
         if (!m->body) {
-                snprintf(why, sizeof why, "it has %llu bytes, and rpc_max_message_size is %llu", (unsigned long long) m->size,
-                         (unsigned long long) s->rpc->options->max_message_size);
+                snprintf(why, sizeof why, "it has %llu bytes, and rpc_max_message_size is %llu",
+                         (unsigned long long) m->size, (unsigned long long) s->rpc->options->max_message_size);
                 Envelope e = ENVELOPE_NULL;
 
                 if (s->caller)
                         caller_envelope(s->caller, &e);
                 bad_message(s, &d, &e, why);
                 server_forget_caller(s);
-        } else if (*m->content_type && !streq(m->content_type, "application/json") && !streq(m->content_type, "text/plain")) {
+        } else if (*m->content_type && !streq(m->content_type, "application/json") &&
+                   !streq(m->content_type, "text/plain")) {
                 snprintf(why, sizeof why, "its content type is not application/json");
                 bad_message(s, &d, NULL, why);
         } else if (*m->compression) {
                 size_t size = 0;
                 _cleanup_free_ char *body = NULL;
 
-                r = body_inflate(m->compression, m->body, m->size, s->rpc->options->max_message_size, &body, &size, why, sizeof why);
+                r = body_inflate(m->compression, m->body, m->size, s->rpc->options->max_message_size, &body, &size, why,
+                                 sizeof why);
                 if (r < 0)
                         bad_message(s, &d, NULL, why);
                 else

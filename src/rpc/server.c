@@ -1,5 +1,5 @@
-/* A server: one thread, one connection, one channel, three consumers. Declares first and consumes last (F67). A delivery
- * is acked when its outcome is known; many at once where they allow it. */
+/* A server: one thread, one connection, one channel, three consumers. Declares first and consumes last (F67). A
+ * delivery is acked when its outcome is known; many at once where they allow it. */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -64,7 +64,8 @@ static int consume_all(RpcServer *s) {
         int r;
 
         for (unsigned i = 0; i < _TOPOLOGY_SERVER_MAX; i++) {
-                r = link_consume(s->link, SERVER_CHANNEL, s->queues[i].name, i + 1, s->rpc->options->cancel_on_failover);
+                r = link_consume(s->link, SERVER_CHANNEL, s->queues[i].name, i + 1,
+                                 s->rpc->options->cancel_on_failover);
                 if (r < 0)
                         return r;
         }
@@ -241,7 +242,8 @@ static void do_close(void *data) {
 
 /* Waits on the condition until @deadline. False when it is over. The lock is held. */
 static bool wait_until(RpcServer *s, usec_t deadline) {
-        struct timespec ts = {.tv_sec = (time_t) (deadline / USEC_PER_SEC), .tv_nsec = (long) (deadline % USEC_PER_SEC) * 1000};
+        struct timespec ts = {.tv_sec = (time_t) (deadline / USEC_PER_SEC),
+                              .tv_nsec = (long) (deadline % USEC_PER_SEC) * 1000};
 
         return pthread_cond_timedwait(&s->changed, &s->lock, &ts) != ETIMEDOUT;
 }
@@ -307,7 +309,8 @@ static void setup(void *data) {
         if (r >= 0)
                 r = sd_event_source_set_enabled(s->lazily, SD_EVENT_OFF);
         if (r >= 0)
-                r = sd_event_add_time(event, &s->cancel_limit, CLOCK_MONOTONIC, 0, 100 * USEC_PER_MSEC, on_cancel_limit, s);
+                r = sd_event_add_time(event, &s->cancel_limit, CLOCK_MONOTONIC, 0, 100 * USEC_PER_MSEC, on_cancel_limit,
+                                      s);
         if (r >= 0)
                 r = sd_event_source_set_enabled(s->cancel_limit, SD_EVENT_OFF);
         if (r >= 0 && s->rpc->fake)
@@ -385,7 +388,8 @@ void server_free_memory(RpcServer *s) {
         free(s);
 }
 
-int rpc_server_new(RpcServer **ret, Rpc *rpc, const char *topic, const char *host, RpcRequestHandler handler, void *userdata) {
+int rpc_server_new(RpcServer **ret, Rpc *rpc, const char *topic, const char *host, RpcRequestHandler handler,
+                   void *userdata) {
         RpcServer *s = calloc(1, sizeof *s);
         pthread_condattr_t attr;
         Setup u = {.server = s};

@@ -96,7 +96,8 @@ int topology_server(const TopologyOptions *o, const char *topic, const char *hos
         return name_format(q->key, "%s", topic);
 }
 
-int topology_reply_queue(const TopologyOptions *o, const char *host, const char *program, unsigned n, TopologyQueue *ret) {
+int topology_reply_queue(const TopologyOptions *o, const char *host, const char *program, unsigned n,
+                         TopologyQueue *ret) {
         own_queue(o, ret);
         return name_format(ret->name, "reply_%s:%s:%u", host, program, n);
 }

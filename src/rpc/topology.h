@@ -1,5 +1,5 @@
-/* Exchanges, queues and bindings with the flags that a deployed Zed declares (zed 1.3); a redeclaration with other flags
- * closes the channel (406). Pure values. */
+/* Exchanges, queues and bindings with the flags that a deployed Zed declares (zed 1.3); a redeclaration with other
+ * flags closes the channel (406). Pure values. */
 #pragma once
 
 #include <stdint.h>
@@ -49,13 +49,14 @@ enum {
 };
 
 /* The three queues of a server, in the order they are declared. Stable names that tell the owner: the fan-out queue is
- * <topic>_fanout_<host>:<program>:<n>, as later releases of oslo.messaging name theirs. Returns 0, or -EINVAL when a name
- * would be too long or @host would be a wildcard as a binding key (a word "*" or "#"). */
+ * <topic>_fanout_<host>:<program>:<n>, as later releases of oslo.messaging name theirs. Returns 0, or -EINVAL when a
+ * name would be too long or @host would be a wildcard as a binding key (a word "*" or "#"). */
 int topology_server(const TopologyOptions *o, const char *topic, const char *host, const char *program, unsigned n,
                     TopologyQueue ret[static _TOPOLOGY_SERVER_MAX]);
 
 /* reply_<host>:<program>:<n>, on the default exchange. */
-int topology_reply_queue(const TopologyOptions *o, const char *host, const char *program, unsigned n, TopologyQueue *ret);
+int topology_reply_queue(const TopologyOptions *o, const char *host, const char *program, unsigned n,
+                         TopologyQueue *ret);
 
 /* <topic>.<priority>, declared and bound by who publishes it. @exchange NULL = control_exchange. */
 int topology_notification(const TopologyOptions *o, const char *exchange, const char *key, TopologyQueue *ret);

@@ -86,8 +86,8 @@ int transport_url_add_host(TransportUrl *u, const char *host, uint16_t port, con
         return 0;
 }
 
-/* Splits "host[:port]", IPv6 in brackets. *ret_port stays when none is named. The sentence quotes nothing: in a URL that
- * is not encoded rightly this may be a piece of a password. */
+/* Splits "host[:port]", IPv6 in brackets. *ret_port stays when none is named. The sentence quotes nothing: in a URL
+ * that is not encoded rightly this may be a piece of a password. */
 static int address_split(const char *s, size_t n, size_t *ret_host, uint16_t *ret_port, char *why, size_t why_size) {
         const char *end = s + n, *host_end = end, *colon;
 
@@ -123,8 +123,8 @@ static int address_split(const char *s, size_t n, size_t *ret_host, uint16_t *re
         return 0;
 }
 
-int transport_url_add_address(TransportUrl *u, const char *address, uint16_t port, const char *user, const char *password, char *why,
-                              size_t why_size) {
+int transport_url_add_address(TransportUrl *u, const char *address, uint16_t port, const char *user,
+                              const char *password, char *why, size_t why_size) {
         _cleanup_free_ char *host = NULL;
         size_t n;
         int r;
@@ -196,11 +196,13 @@ static int query_parse(TransportUrl *u, const char *s, char *why, size_t why_siz
         return 0;
 }
 
-/* Only what can be the name of a transport is quoted: anything else may be a password, or hold what no sentence should. */
+/* Only what can be the name of a transport is quoted: anything else may be a password, or hold what no sentence should.
+ */
 static size_t scheme_length(const char *text) {
         size_t n = 0;
 
-        while ((text[n] >= 'a' && text[n] <= 'z') || (text[n] >= 'A' && text[n] <= 'Z') || (n > 0 && text[n] >= '0' && text[n] <= '9') ||
+        while ((text[n] >= 'a' && text[n] <= 'z') || (text[n] >= 'A' && text[n] <= 'Z') ||
+               (n > 0 && text[n] >= '0' && text[n] <= '9') ||
                (n > 0 && (text[n] == '+' || text[n] == '-' || text[n] == '.')))
                 n++;
         return n;
@@ -219,7 +221,8 @@ int transport_url_parse(const char *text, TransportUrl *ret, char *why, size_t w
                 size_t n = scheme_length(text);
 
                 if (n > 0 && startswith(text + n, "://"))
-                        snprintf(why, why_size, "transport_url: unknown transport '%.*s'; rabbit, kombu and fake are known",
+                        snprintf(why, why_size,
+                                 "transport_url: unknown transport '%.*s'; rabbit, kombu and fake are known",
                                  (int) MIN(n, (size_t) 32), text);
                 else
                         snprintf(why, why_size, "transport_url: it does not begin with rabbit://");

@@ -38,10 +38,11 @@ int transport_url_parse(const char *text, TransportUrl *ret, char *why, size_t w
  * in brackets. Returns 0 or -ENOMEM. */
 int transport_url_add_host(TransportUrl *u, const char *host, uint16_t port, const char *user, const char *password);
 
-/* One host as "host", "host:port" or "[IPv6]:port", as rabbit_hosts lists them. @port: when it names none. 0, -EINVAL with
+/* One host as "host", "host:port" or "[IPv6]:port", as rabbit_hosts lists them. @port: when it names none. 0, -EINVAL
+ * with
  * @why, or -ENOMEM. */
-int transport_url_add_address(TransportUrl *u, const char *address, uint16_t port, const char *user, const char *password, char *why,
-                              size_t why_size);
+int transport_url_add_address(TransportUrl *u, const char *address, uint16_t port, const char *user,
+                              const char *password, char *why, size_t why_size);
 
 /* Puts the hosts into a random order, so that a fleet does not all take the first. */
 void transport_url_shuffle(TransportUrl *u);

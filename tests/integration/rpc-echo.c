@@ -1,6 +1,6 @@
-/* A server of nothing but src/rpc, for the tests that hold it against the real Python client and a real broker, and for the
- * benchmark. Options are nova-compute's. Prints a line per state of the consuming link, READY when it consumes, BYE at the
- * end. Its methods also make it a client: do_call and the like. */
+/* A server of nothing but src/rpc, for the tests that hold it against the real Python client and a real broker, and for
+ * the benchmark. Options are nova-compute's. Prints a line per state of the consuming link, READY when it consumes, BYE
+ * at the end. Its methods also make it a client: do_call and the like. */
 #include <errno.h>
 #include <time.h>
 #include <unistd.h>
@@ -70,7 +70,8 @@ static int method_do(Echo *echo, RpcRequest *r, const char *method, json_t **ret
         int k;
 
         if (streq(method, "do_call"))
-                return m->call(m, &t, c, what, args, (usec_t) (number_arg(r, "timeout") * (double) USEC_PER_SEC), ret, e);
+                return m->call(m, &t, c, what, args, (usec_t) (number_arg(r, "timeout") * (double) USEC_PER_SEC), ret,
+                               e);
         if (streq(method, "do_cast"))
                 k = m->cast(m, &t, c, what, args);
         else if (streq(method, "do_fanout"))
@@ -131,8 +132,17 @@ static void start_work(Echo *echo, RpcRequest *r) {
 }
 
 static bool has_method(unsigned served, const char *method, void *userdata) {
-        static const char *const names[] = {"echo", "slow", "fail", "note", "noted", "give_back", "do_call", "do_cast", "do_fanout",
-                                            "do_notify", "do_cast_to_server"};
+        static const char *const names[] = {"echo",
+                                            "slow",
+                                            "fail",
+                                            "note",
+                                            "noted",
+                                            "give_back",
+                                            "do_call",
+                                            "do_cast",
+                                            "do_fanout",
+                                            "do_notify",
+                                            "do_cast_to_server"};
 
         switch (served) {
         case SERVED_RPC_PING:
@@ -171,7 +181,8 @@ static void on_request(RpcRequest *r, void *userdata) {
         } else if (streq(method, "fail"))
                 (void) method_fail(r, &e);
         else if (streq(method, "ping"))
-                result = json_pack("{s:s, s:O}", "service", echo->topic, "arg", json_object_get(rpc_request_args(r), "arg") ?: json_null());
+                result = json_pack("{s:s, s:O}", "service", echo->topic, "arg",
+                                   json_object_get(rpc_request_args(r), "arg") ?: json_null());
         else if (streq(method, "oslo_rpc_server_ping"))
                 result = json_string("pong");
         else if (streq(method, "note")) {
@@ -192,8 +203,8 @@ static void on_request(RpcRequest *r, void *userdata) {
 static void on_status(const RpcStatus *s, void *userdata) {
         Echo *echo = userdata;
 
-        printf("STATUS %s %s consumers=%u attempt=%u blocked=%d %s\n", rpc_link_state_to_string(s->state), s->address, s->consumers,
-               s->attempt, s->blocked, s->error);
+        printf("STATUS %s %s consumers=%u attempt=%u blocked=%d %s\n", rpc_link_state_to_string(s->state), s->address,
+               s->consumers, s->attempt, s->blocked, s->error);
         if (s->consumers == 3 && !echo->ready) {
                 const char *const *queues = rpc_server_queues(echo->server);
 
@@ -235,7 +246,8 @@ int main(int argc, char **argv) {
                 fprintf(stderr, "%s\n", error.text);
                 return 78;
         }
-        LogSettings log = {.level = config_boolean(config, "debug") ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, .target = LOG_TARGET_CONSOLE,
+        LogSettings log = {.level = config_boolean(config, "debug") ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+                           .target = LOG_TARGET_CONSOLE,
                            .program = "rpc-echo"};
         if (log_open(&log, why, sizeof why) < 0) {
                 fprintf(stderr, "%s\n", why);

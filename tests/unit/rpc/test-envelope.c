@@ -14,21 +14,24 @@
 #include "rpc/inflate.h"
 
 /* A call of nova-compute 26.2.2 to its conductor, byte by byte. */
-#define CALL_CONTEXT                                                                                                          \
-        "\\\"_context_user\\\": null, \\\"_context_project_id\\\": null, \\\"_context_system_scope\\\": null, "               \
-        "\\\"_context_project\\\": null, \\\"_context_domain\\\": null, \\\"_context_user_domain\\\": null, "                 \
-        "\\\"_context_project_domain\\\": null, \\\"_context_is_admin\\\": true, \\\"_context_read_only\\\": false, "         \
-        "\\\"_context_show_deleted\\\": false, \\\"_context_auth_token\\\": null, "                                           \
-        "\\\"_context_request_id\\\": \\\"req-05cb1974-aa96-4f51-bfea-1dc08d769258\\\", "                                     \
-        "\\\"_context_global_request_id\\\": null, \\\"_context_resource_uuid\\\": null, \\\"_context_roles\\\": [], "        \
-        "\\\"_context_user_identity\\\": \\\"- - - - -\\\", \\\"_context_is_admin_project\\\": true, "                        \
-        "\\\"_context_user_id\\\": null, \\\"_context_read_deleted\\\": \\\"no\\\", \\\"_context_remote_address\\\": null, "  \
-        "\\\"_context_timestamp\\\": \\\"2026-11-22T16:43:31.351776\\\", \\\"_context_quota_class\\\": null, "                \
+#define CALL_CONTEXT                                                                                                   \
+        "\\\"_context_user\\\": null, \\\"_context_project_id\\\": null, \\\"_context_system_scope\\\": null, "        \
+        "\\\"_context_project\\\": null, \\\"_context_domain\\\": null, \\\"_context_user_domain\\\": null, "          \
+        "\\\"_context_project_domain\\\": null, \\\"_context_is_admin\\\": true, \\\"_context_read_only\\\": false, "  \
+        "\\\"_context_show_deleted\\\": false, \\\"_context_auth_token\\\": null, "                                    \
+        "\\\"_context_request_id\\\": \\\"req-05cb1974-aa96-4f51-bfea-1dc08d769258\\\", "                              \
+        "\\\"_context_global_request_id\\\": null, \\\"_context_resource_uuid\\\": null, \\\"_context_roles\\\": [], " \
+        "\\\"_context_user_identity\\\": \\\"- - - - -\\\", \\\"_context_is_admin_project\\\": true, "                 \
+        "\\\"_context_user_id\\\": null, \\\"_context_read_deleted\\\": \\\"no\\\", \\\"_context_remote_address\\\": " \
+        "null, "                                                                                                       \
+        "\\\"_context_timestamp\\\": \\\"2026-11-22T16:43:31.351776\\\", \\\"_context_quota_class\\\": null, "         \
         "\\\"_context_user_name\\\": null, \\\"_context_service_catalog\\\": [], \\\"_context_project_name\\\": null"
 static const char call[] =
         "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"method\\\": \\\"ping\\\", "
-        "\\\"args\\\": {\\\"arg\\\": \\\"1.21 GigaWatts\\\"}, \\\"namespace\\\": \\\"baseapi\\\", \\\"version\\\": \\\"1.0\\\", "
-        "\\\"_msg_id\\\": \\\"fbd9d697c4924859afa3ff5d36947de2\\\", \\\"_reply_q\\\": \\\"reply_33b0ee740aca4774a3c163e96f1c66d3\\\", "
+        "\\\"args\\\": {\\\"arg\\\": \\\"1.21 GigaWatts\\\"}, \\\"namespace\\\": \\\"baseapi\\\", \\\"version\\\": "
+        "\\\"1.0\\\", "
+        "\\\"_msg_id\\\": \\\"fbd9d697c4924859afa3ff5d36947de2\\\", \\\"_reply_q\\\": "
+        "\\\"reply_33b0ee740aca4774a3c163e96f1c66d3\\\", "
         "\\\"_timeout\\\": null, \\\"_unique_id\\\": \\\"829fdc714e714860b8eeb42c2cec8908\\\", " CALL_CONTEXT "}\"}";
 
 static int parse(const char *text, size_t size, Envelope *e, char why[static 256]) {
@@ -75,7 +78,11 @@ static void a_call_is_written_byte_by_byte_as_a_peer_writes_it(void **state) {
         assert_int_equal(envelope_read_request(&e, why, sizeof why), 0);
         assert_int_equal(context_from_message(e.message, &c, &x), 0);
 
-        RequestHead h = {.format = WIRE_OSLO, .namespace = e.namespace, .version = "1.0", .msg_id = e.msg_id, .reply_q = e.reply_q,
+        RequestHead h = {.format = WIRE_OSLO,
+                         .namespace = e.namespace,
+                         .version = "1.0",
+                         .msg_id = e.msg_id,
+                         .reply_q = e.reply_q,
                          .unique_id = e.unique_id};
         assert_int_equal(envelope_request(&h, c, e.method, e.args, &b), 0);
         assert_int_equal(b.size, strlen(call));
@@ -87,11 +94,15 @@ static void a_call_is_written_byte_by_byte_as_a_peer_writes_it(void **state) {
 /* The same inner message whatever the outer text looks like. */
 static void an_envelope_may_be_written_in_any_way_json_allows(void **state) {
         static const char *const texts[] = {
-                "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"method\\\": \\\"m\\\\\\\\\\\", \\\"args\\\": {}}\"}",
+                "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"method\\\": \\\"m\\\\\\\\\\\", \\\"args\\\": "
+                "{}}\"}",
                 "{\"oslo.version\":\"2.0\",\"oslo.message\":\"{\\\"method\\\": \\\"m\\\\\\\\\\\", \\\"args\\\": {}}\"}",
-                " {\n\"oslo.version\" : \"2.0\" ,\t\"oslo.message\" : \"{\\\"method\\\": \\\"m\\\\\\\\\\\", \\\"args\\\": {}}\" } \n",
-                "{\"oslo.message\": \"{\\\"method\\\": \\\"m\\\\\\\\\\\", \\\"args\\\": {}}\", \"oslo.version\": \"2.0\"}",
-                "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\u0022method\\\": \\\"m\\\\\\\\\\\", \\\"args\\\": {}}\"}",
+                " {\n\"oslo.version\" : \"2.0\" ,\t\"oslo.message\" : \"{\\\"method\\\": \\\"m\\\\\\\\\\\", "
+                "\\\"args\\\": {}}\" } \n",
+                "{\"oslo.message\": \"{\\\"method\\\": \\\"m\\\\\\\\\\\", \\\"args\\\": {}}\", \"oslo.version\": "
+                "\"2.0\"}",
+                "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\u0022method\\\": \\\"m\\\\\\\\\\\", \\\"args\\\": "
+                "{}}\"}",
                 "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"method\\\":\\n\\t\\\"m\\\\\\\\\\\"}\"}",
                 "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"method\\\": \\\"m\\\\\\\\\\\"}\", \"more\": 1}",
         };
@@ -133,13 +144,17 @@ static void a_request_read_in_two_pieces_is_the_same_request(void **state) {
                 char text[1024], why[256] = "";
                 Envelope e;
 
-                snprintf(text, sizeof text, "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"method\\\": \\\"m\\\", %s, "
-                         "\\\"args\\\": {\\\"_context_y\\\": [\\\"}\\\"]}}\"}", contexts[i]);
+                snprintf(text, sizeof text,
+                         "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"method\\\": \\\"m\\\", %s, "
+                         "\\\"args\\\": {\\\"_context_y\\\": [\\\"}\\\"]}}\"}",
+                         contexts[i]);
                 if (parse_request(text, &e, why) != 0 || envelope_read_request(&e, why, sizeof why) != 0)
                         fail_msg("%s: %s", text, why);
                 assert_string_equal(e.method, "m");
                 assert_int_equal(json_object_size(e.args), 1);
-                assert_int_equal(e.context ? context_from_values(json_incref(e.context), &c, &x) : context_from_message(e.message, &c, &x), 0);
+                assert_int_equal(e.context ? context_from_values(json_incref(e.context), &c, &x)
+                                           : context_from_message(e.message, &c, &x),
+                                 0);
                 assert_true(context_is_admin(c));
                 envelope_done(&e);
         }
@@ -147,8 +162,14 @@ static void a_request_read_in_two_pieces_is_the_same_request(void **state) {
 
 static void what_is_wrong_with_a_request_is_said_in_the_same_words(void **state) {
         static const char *const inner[] = {
-                "{\\\"method\\\": \\\"m\\\", \\\"_context_a\\\": 1, \\\"_context_a\\\": 2}", "{\\\"method\\\": ",
-                "{\\\"_context_a\\\": tru}", "{\\\"_context_a\\\"}", "[]", "{} {}", "{\\\"a\\\": 1,}", "{\\\"a\\\": [1}",
+                "{\\\"method\\\": \\\"m\\\", \\\"_context_a\\\": 1, \\\"_context_a\\\": 2}",
+                "{\\\"method\\\": ",
+                "{\\\"_context_a\\\": tru}",
+                "{\\\"_context_a\\\"}",
+                "[]",
+                "{} {}",
+                "{\\\"a\\\": 1,}",
+                "{\\\"a\\\": [1}",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(inner); i++) {
@@ -166,7 +187,8 @@ static void what_is_wrong_with_a_request_is_said_in_the_same_words(void **state)
 }
 
 static void a_bare_object_is_essex(void **state) {
-        static const char text[] = "{\"method\": \"run_instance\", \"_msg_id\": \"3f0c\", \"_context_user_id\": \"u1\"}";
+        static const char text[] =
+                "{\"method\": \"run_instance\", \"_msg_id\": \"3f0c\", \"_context_user_id\": \"u1\"}";
         Envelope e;
         char why[256];
 
@@ -185,8 +207,14 @@ static void the_call_monitors_time_may_be_a_fraction(void **state) {
         static const struct {
                 const char *value;
                 usec_t monitor;
-        } table[] = {{"60", 60 * USEC_PER_SEC}, {"2.5", 2500 * USEC_PER_MSEC}, {"null", 0}, {"0", 0}, {"-3", 0}, {"true", 0},
-                     {"\"60\"", 0}, {"1e300", 0}};
+        } table[] = {{"60", 60 * USEC_PER_SEC},
+                     {"2.5", 2500 * USEC_PER_MSEC},
+                     {"null", 0},
+                     {"0", 0},
+                     {"-3", 0},
+                     {"true", 0},
+                     {"\"60\"", 0},
+                     {"1e300", 0}};
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
                 char text[128], why[256];
@@ -219,12 +247,15 @@ static const Bad bad[] = {
         {"{\"method\": \"s3cret", 0, "not valid JSON"},
         {"{\"method\": \"m\", \"x\": \"s3cret\xff\xfe\"}", 0, "not valid JSON"},
         {"{\"method\": \"m\", \"method\": \"s3cret\"}", 0, "not valid JSON"},
-        {"{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"s3cret\\\": \"}", 0, "message in the envelope is not valid JSON"},
-        {"{\"oslo.version\": \"2.0\", \"oslo.message\": \"[\\\"s3cret\\\"]\"}", 0, "message in the envelope is not a JSON object"},
+        {"{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"s3cret\\\": \"}", 0,
+         "message in the envelope is not valid JSON"},
+        {"{\"oslo.version\": \"2.0\", \"oslo.message\": \"[\\\"s3cret\\\"]\"}", 0,
+         "message in the envelope is not a JSON object"},
         {"{\"oslo.version\": \"2.0\", \"oslo.message\": {\"method\": \"s3cret\"}}", 0, "not a string"},
         {"{\"oslo.version\": \"3.0\", \"oslo.message\": \"{\\\"method\\\": \\\"m\\\", " ADDRESS_INNER "}\"}", 0,
          "envelope version 3.0 is not supported", true},
-        {"{\"oslo.version\": \"2.1\", \"oslo.message\": \"{\\\"method\\\": \\\"m\\\", " ADDRESS_INNER "}\"}", 0, "2.1", true},
+        {"{\"oslo.version\": \"2.1\", \"oslo.message\": \"{\\\"method\\\": \\\"m\\\", " ADDRESS_INNER "}\"}", 0, "2.1",
+         true},
         {"{\"oslo.version\": 2, \"oslo.message\": \"{\\\"method\\\": \\\"m\\\"}\"}", 0, "version of the envelope"},
         {"{" ADDRESS "}", 0, "names no method", true},
         {"{\"method\": \"\", " ADDRESS "}", 0, "method is empty", true},
@@ -239,7 +270,8 @@ static const Bad bad[] = {
         {"{\"method\": \"m\", \"_msg_id\": 1, \"_reply_q\": \"r\"}", 0, "_msg_id is not a string"},
         {"{\"method\": \"m\", \"_msg_id\": \"\"}", 0, "_msg_id is empty"},
         {"{\"method\": \"m\", \"_msg_id\": \"x\", \"_reply_q\": {}}", 0, "_reply_q is not a string"},
-        {"{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"method\\\": \\\"m\\\", \\\"_msg_id\\\": \\\"x\\\"}\"}", 0, "no _reply_q"},
+        {"{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"method\\\": \\\"m\\\", \\\"_msg_id\\\": \\\"x\\\"}\"}",
+         0, "no _reply_q"},
 };
 
 static void a_bad_message_has_a_reason_without_content_and_often_an_address(void **state) {
@@ -315,9 +347,10 @@ static void replies_have_the_captured_shape(void **state) {
         Body b[2] = {};
 
         assert_int_equal(envelope_reply(&h, NULL, NULL, b), 1);
-        assert_string_equal(strndupa(b[0].data, b[0].size),
-                            "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"result\\\": null, \\\"failure\\\": null, "
-                            "\\\"ending\\\": true, \\\"_msg_id\\\": \\\"m1\\\", \\\"_unique_id\\\": \\\"u1\\\"}\"}");
+        assert_string_equal(
+                strndupa(b[0].data, b[0].size),
+                "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"result\\\": null, \\\"failure\\\": null, "
+                "\\\"ending\\\": true, \\\"_msg_id\\\": \\\"m1\\\", \\\"_unique_id\\\": \\\"u1\\\"}\"}");
         body_done(&b[0]);
 
         assert_int_equal(envelope_reply(&h, result, NULL, b), 1);
@@ -326,9 +359,10 @@ static void replies_have_the_captured_shape(void **state) {
         body_done(&b[0]);
 
         assert_int_equal(envelope_heartbeat(&h, b), 0);
-        assert_string_equal(strndupa(b[0].data, b[0].size),
-                            "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"result\\\": null, \\\"failure\\\": null, "
-                            "\\\"ending\\\": false, \\\"_msg_id\\\": \\\"m1\\\", \\\"_unique_id\\\": \\\"u1\\\"}\"}");
+        assert_string_equal(
+                strndupa(b[0].data, b[0].size),
+                "{\"oslo.version\": \"2.0\", \"oslo.message\": \"{\\\"result\\\": null, \\\"failure\\\": null, "
+                "\\\"ending\\\": false, \\\"_msg_id\\\": \\\"m1\\\", \\\"_unique_id\\\": \\\"u1\\\"}\"}");
         body_done(&b[0]);
 }
 
@@ -347,13 +381,15 @@ static void a_failure_is_json_in_a_string_for_oslo_and_a_list_for_essex(void **s
         json_auto_t *failure = json_loads(json_member_string(inner, "failure"), 0, NULL);
         assert_string_equal(json_member_string(failure, "class"), "InstanceNotFound");
         assert_string_equal(json_member_string(failure, "module"), "nova.exception");
-        assert_string_equal(json_string_value(json_array_get(json_object_get(failure, "args"), 0)), "Instance 6f9e could not be found.");
+        assert_string_equal(json_string_value(json_array_get(json_object_get(failure, "args"), 0)),
+                            "Instance 6f9e could not be found.");
         body_done(&b[0]);
 
         assert_int_equal(envelope_reply(&essex, NULL, &x, b), 1);
         json_auto_t *bare = inner_of(&b[0]);
         assert_string_equal(json_string_value(json_array_get(json_object_get(bare, "failure"), 0)), "InstanceNotFound");
-        assert_string_equal(json_string_value(json_array_get(json_object_get(bare, "failure"), 1)), "Instance 6f9e could not be found.");
+        assert_string_equal(json_string_value(json_array_get(json_object_get(bare, "failure"), 1)),
+                            "Instance 6f9e could not be found.");
         assert_null(json_object_get(bare, "ending"));
         body_done(&b[0]);
 }
@@ -377,14 +413,20 @@ static void a_bare_request_with_a_reply_queue_is_answered_bare_there(void **stat
         Body b[2] = {};
 
         assert_int_equal(envelope_reply(&h, NULL, NULL, b), 1);
-        assert_string_equal(strndupa(b[0].data, b[0].size),
-                            "{\"result\": null, \"failure\": null, \"ending\": true, \"_msg_id\": \"m1\", \"_unique_id\": \"u1\"}");
+        assert_string_equal(
+                strndupa(b[0].data, b[0].size),
+                "{\"result\": null, \"failure\": null, \"ending\": true, \"_msg_id\": \"m1\", \"_unique_id\": \"u1\"}");
         body_done(&b[0]);
 }
 
 static void an_essex_call_has_no_version_and_its_nine_context_keys(void **state) {
         _cleanup_(context_unrefp) RequestContext *c = context_new_admin();
-        RequestHead h = {.format = WIRE_ESSEX, .msg_id = "m1", .namespace = "x", .version = "9.9", .reply_q = "r", .unique_id = "u"};
+        RequestHead h = {.format = WIRE_ESSEX,
+                         .msg_id = "m1",
+                         .namespace = "x",
+                         .version = "9.9",
+                         .reply_q = "r",
+                         .unique_id = "u"};
         unsigned keys = 0;
         const char *key;
         json_t *value;
@@ -403,10 +445,12 @@ static void an_essex_call_has_no_version_and_its_nine_context_keys(void **state)
 }
 
 static void a_notification_carries_the_context_but_no_token(void **state) {
-        static const char text[] = "{\"method\": \"m\", \"_context_request_id\": \"req-1\", \"_context_auth_token\": \"s3cret\"}";
+        static const char text[] =
+                "{\"method\": \"m\", \"_context_request_id\": \"req-1\", \"_context_auth_token\": \"s3cret\"}";
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
         _cleanup_(context_unrefp) RequestContext *c = NULL;
-        json_auto_t *message = json_pack("{s:s}", "event_type", "compute.instance.create.end"), *from = json_loads(text, 0, NULL);
+        json_auto_t *message = json_pack("{s:s}", "event_type", "compute.instance.create.end"),
+                    *from = json_loads(text, 0, NULL);
         Body b;
 
         assert_int_equal(context_from_message(from, &c, &x), 0);
@@ -425,15 +469,20 @@ static void a_notification_carries_the_context_but_no_token(void **state) {
 
 static void compressed_bodies_open_with_a_cap(void **state) {
         /* zlib's and gzip's forms of 1000 times 'a' */
-        static const unsigned char zlib_form[] = {0x78, 0x9c, 0x4b, 0x4c, 0x1c, 0x05, 0xa3, 0x60, 0x14, 0x0c, 0x77, 0x00, 0x00, 0xf9, 0xd8, 0x7a, 0xf8};
+        static const unsigned char zlib_form[] = {0x78, 0x9c, 0x4b, 0x4c, 0x1c, 0x05, 0xa3, 0x60, 0x14,
+                                                  0x0c, 0x77, 0x00, 0x00, 0xf9, 0xd8, 0x7a, 0xf8};
         char *out = NULL, why[256];
         size_t n = 0;
 
-        assert_int_equal(body_inflate("application/x-gzip", (const char *) zlib_form, sizeof zlib_form, 1000, &out, &n, why, sizeof why), 0);
+        assert_int_equal(body_inflate("application/x-gzip", (const char *) zlib_form, sizeof zlib_form, 1000, &out, &n,
+                                      why, sizeof why),
+                         0);
         assert_int_equal(n, 1000);
         assert_int_equal(strlen(out), 1000);
         free(out);
-        assert_int_equal(body_inflate("gzip", (const char *) zlib_form, sizeof zlib_form, 999, &out, &n, why, sizeof why), -EBADMSG);
+        assert_int_equal(
+                body_inflate("gzip", (const char *) zlib_form, sizeof zlib_form, 999, &out, &n, why, sizeof why),
+                -EBADMSG);
         assert_non_null(strstr(why, "999"));
         assert_int_equal(body_inflate("gzip", (const char *) zlib_form, 9, 1000, &out, &n, why, sizeof why), -EBADMSG);
         assert_non_null(strstr(why, "broken"));

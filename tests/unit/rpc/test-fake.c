@@ -1,4 +1,5 @@
-/* The whole of RPC over the in-process transport: the same server, client, envelopes and duplicate filter as with a broker. */
+/* The whole of RPC over the in-process transport: the same server, client, envelopes and duplicate filter as with a
+ * broker. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,7 +71,8 @@ static void on_cancelled(void *userdata) {
 }
 
 static int setup(void **state) {
-        static const char *const assignments[] = {"host=host1", "transport_url=fake://", "rpc_response_timeout=5", NULL};
+        static const char *const assignments[] = {"host=host1", "transport_url=fake://", "rpc_response_timeout=5",
+                                                  NULL};
         Fixture *f = calloc(1, sizeof *f);
         ConfigError error = {};
         Config *c = NULL;
@@ -131,11 +133,12 @@ static int teardown(void **state) {
         } while (0)
 
 static const MessageTarget to_host = {.topic = "compute", .server = "host1", .version = "6.0"},
-                           to_topic = {.topic = "compute"}, to_essex = {.topic = "compute", .server = "host1", .format = WIRE_ESSEX},
+                           to_topic = {.topic = "compute"},
+                           to_essex = {.topic = "compute", .server = "host1", .format = WIRE_ESSEX},
                            to_nobody = {.topic = "network"};
 
-static int call(Fixture *f, const MessageTarget *t, const char *method, const json_t *args, usec_t timeout, json_t **ret,
-                NovaException *e) {
+static int call(Fixture *f, const MessageTarget *t, const char *method, const json_t *args, usec_t timeout,
+                json_t **ret, NovaException *e) {
         return f->m->call(f->m, t, f->context, method, args, timeout, ret, e);
 }
 
@@ -185,7 +188,8 @@ static void a_call_that_nobody_answers_ends_at_its_deadline(void **state) {
                 usec_t began = now_monotonic();
                 json_t *result = NULL;
 
-                assert_int_equal(call(f, i ? &to_nobody : &to_host, "hold", NULL, 300 * USEC_PER_MSEC, &result, &e), -ETIMEDOUT);
+                assert_int_equal(call(f, i ? &to_nobody : &to_host, "hold", NULL, 300 * USEC_PER_MSEC, &result, &e),
+                                 -ETIMEDOUT);
                 assert_string_equal(e.class_name, "MessagingTimeout");
                 assert_in_range(now_monotonic() - began, 300 * USEC_PER_MSEC, 4 * USEC_PER_SEC);
         }
@@ -243,7 +247,11 @@ static void a_repeated_message_runs_once(void **state) {
 }
 
 static void bad_messages_are_dropped_and_the_next_is_served(void **state) {
-        static const char *const texts[] = {"", "\xff", "[]", "{}", "{\"oslo.version\": \"9.0\", \"oslo.message\": \"{}\"}",
+        static const char *const texts[] = {"",
+                                            "\xff",
+                                            "[]",
+                                            "{}",
+                                            "{\"oslo.version\": \"9.0\", \"oslo.message\": \"{}\"}",
                                             "{\"method\": \"note\", \"_context_roles\": 7}"};
         json_t *result = NULL;
         Fixture *f = *state;

@@ -11,10 +11,12 @@
 #include "basic/macros.h"
 #include "rpc/plain-json.h"
 
-static const char request[] =
-        "{\"method\": \"ping\", \"args\": {\"arg\": [1, -20, 0, true, false, null, \"a \\\"quoted\\\" \\\\ text\", {}, [], {\"_context_z\": {\"q\": 1}}]}, "
-        "\"namespace\":\"baseapi\",\n\"version\" : \"1.0\", \"_msg_id\": \"fbd9\", \"_timeout\": null, \"_context_user\": null, "
-        "\"_context_is_admin\": true, \"_context_roles\": [\"member\", \"reader\"], \"_context_request_id\": \"req-05cb1974\"} ";
+static const char request[] = "{\"method\": \"ping\", \"args\": {\"arg\": [1, -20, 0, true, false, null, \"a "
+                              "\\\"quoted\\\" \\\\ text\", {}, [], {\"_context_z\": {\"q\": 1}}]}, "
+                              "\"namespace\":\"baseapi\",\n\"version\" : \"1.0\", \"_msg_id\": \"fbd9\", \"_timeout\": "
+                              "null, \"_context_user\": null, "
+                              "\"_context_is_admin\": true, \"_context_roles\": [\"member\", \"reader\"], "
+                              "\"_context_request_id\": \"req-05cb1974\"} ";
 
 /* Whether it is read; if so it must be what jansson makes of it. */
 static bool reads(const char *s, size_t n) {
@@ -55,8 +57,9 @@ static void a_request_is_read_and_its_context_apart(void **state) {
 
 static void what_is_not_plain_is_left_to_jansson(void **state) {
         static const char *const others[] = {
-                "{\"a\": 1.5}", "{\"a\": 1e3}", "{\"a\": 1234567890123456789}", "{\"a\": \"\\u0041\"}", "{\"a\": \"\\n\"}", "{\"a\": \"\xc3\xa4\"}",
-                "{\"\\\"\": 1}", "{\"a\": -0}",
+                "{\"a\": 1.5}",         "{\"a\": 1e3}",     "{\"a\": 1234567890123456789}",
+                "{\"a\": \"\\u0041\"}", "{\"a\": \"\\n\"}", "{\"a\": \"\xc3\xa4\"}",
+                "{\"\\\"\": 1}",        "{\"a\": -0}",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(others); i++) {
@@ -69,10 +72,39 @@ static void what_is_not_plain_is_left_to_jansson(void **state) {
 
 static void what_is_wrong_is_not_accepted(void **state) {
         static const char *const wrong[] = {
-                "", "{", "}", "[]", "1", "\"a\"", "null", "{} {}", "{}x", "{,}", "{\"a\"}", "{\"a\":}", "{\"a\": 1,}", "{\"a\": 1 \"b\": 2}", "{a: 1}",
-                "{\"a\": 01}", "{\"a\": +1}", "{\"a\": -}", "{\"a\": 1x}", "{\"a\": nul}", "{\"a\": nulll}", "{\"a\": True}", "{\"a\": [1,]}",
-                "{\"a\": [1 2]}", "{\"a\": [}", "{\"a\": {]}", "{\"a\": \"b}", "{\"a\": \"b\\\"}", "{\"a\": \"\t\"}", "{\"a\": 1, \"a\": 2}",
-                "{\"_context_a\": 1, \"_context_a\": 2}", "{\"a\": 'b'}", "{\"a\": \"\xff\"}",
+                "",
+                "{",
+                "}",
+                "[]",
+                "1",
+                "\"a\"",
+                "null",
+                "{} {}",
+                "{}x",
+                "{,}",
+                "{\"a\"}",
+                "{\"a\":}",
+                "{\"a\": 1,}",
+                "{\"a\": 1 \"b\": 2}",
+                "{a: 1}",
+                "{\"a\": 01}",
+                "{\"a\": +1}",
+                "{\"a\": -}",
+                "{\"a\": 1x}",
+                "{\"a\": nul}",
+                "{\"a\": nulll}",
+                "{\"a\": True}",
+                "{\"a\": [1,]}",
+                "{\"a\": [1 2]}",
+                "{\"a\": [}",
+                "{\"a\": {]}",
+                "{\"a\": \"b}",
+                "{\"a\": \"b\\\"}",
+                "{\"a\": \"\t\"}",
+                "{\"a\": 1, \"a\": 2}",
+                "{\"_context_a\": 1, \"_context_a\": 2}",
+                "{\"a\": 'b'}",
+                "{\"a\": \"\xff\"}",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(wrong); i++)

@@ -66,8 +66,8 @@ static void print(const TransportUrl *u, char *s, size_t size) {
         size_t n = 0;
 
         for (size_t i = 0; i < u->n_hosts; i++)
-                n += (size_t) snprintf(s + n, size - n, "%s%s:%s@%s:%u", i ? "," : "", u->hosts[i].user, u->hosts[i].password,
-                                       u->hosts[i].host, u->hosts[i].port);
+                n += (size_t) snprintf(s + n, size - n, "%s%s:%s@%s:%u", i ? "," : "", u->hosts[i].user,
+                                       u->hosts[i].password, u->hosts[i].host, u->hosts[i].port);
         n += (size_t) snprintf(s + n, size - n, " %s ", u->vhost);
         for (char **q = u->query; q && *q; q++)
                 n += (size_t) snprintf(s + n, size - n, "%s;", *q);

@@ -33,7 +33,8 @@ static void the_queues_are_those_of_a_deployed_zed(void **state) {
         for (unsigned i = TOPOLOGY_TOPIC; i <= TOPOLOGY_HOST; i++) {
                 assert_string_equal(q[i].exchange.name, "nova");
                 assert_string_equal(q[i].exchange.type, "topic");
-                assert_false(q[i].exchange.durable || q[i].exchange.auto_delete || q[i].durable || q[i].auto_delete || q[i].own);
+                assert_false(q[i].exchange.durable || q[i].exchange.auto_delete || q[i].durable || q[i].auto_delete ||
+                             q[i].own);
                 assert_int_equal(q[i].n_arguments, 0);
         }
 
@@ -82,8 +83,8 @@ static void a_host_is_an_opaque_text_unless_it_would_match_others(void **state) 
         static const struct {
                 const char *host;
                 int r;
-        } table[] = {{"a.b-c_d", 0}, {"h\xc3\xb6st", 0}, {"with space", 0}, {"a*b", 0}, {"*", -EINVAL}, {"a.#", -EINVAL}, {"#.b", -EINVAL},
-                     {"", -EINVAL}};
+        } table[] = {{"a.b-c_d", 0}, {"h\xc3\xb6st", 0}, {"with space", 0}, {"a*b", 0},
+                     {"*", -EINVAL}, {"a.#", -EINVAL},   {"#.b", -EINVAL},  {"", -EINVAL}};
         TopologyQueue q[_TOPOLOGY_SERVER_MAX];
         char longest[400];
 
@@ -132,7 +133,8 @@ static void an_id_is_known_while_it_runs_and_long_after(void **state) {
         assert_int_equal(duplicates_enter(d, "x", &b, &other, &running), 0);
         assert_int_equal(duplicates_enter(d, "y", &a, &e, &running), 1);
         duplicates_done(d, e);
-        assert_int_equal(duplicates_enter(d, "x", &b, &other, &running), 1);    /* a hundred others later it is forgotten */
+        assert_int_equal(duplicates_enter(d, "x", &b, &other, &running),
+                         1); /* a hundred others later it is forgotten */
         duplicates_free(d);
 }
 
@@ -167,8 +169,9 @@ static bool has(unsigned served, const char *method, void *userdata) {
 /* checklist: 62 */
 static void a_request_finds_its_endpoint_by_namespace_and_version(void **state) {
         static const RpcEndpoint endpoints[] = {
-                {WIRE_OSLO, NULL, 6, 1, SERVED_ZED},      {WIRE_OSLO, "baseapi", 1, 1, SERVED_BASEAPI}, {WIRE_OSLO, NULL, 5, 13, SERVED_ZED},
-                {WIRE_OSLO, NULL, 1, 0, SERVED_RPC_PING}, {WIRE_ESSEX, NULL, 1, 0, SERVED_ESSEX},
+                {WIRE_OSLO, NULL, 6, 1, SERVED_ZED},    {WIRE_OSLO, "baseapi", 1, 1, SERVED_BASEAPI},
+                {WIRE_OSLO, NULL, 5, 13, SERVED_ZED},   {WIRE_OSLO, NULL, 1, 0, SERVED_RPC_PING},
+                {WIRE_ESSEX, NULL, 1, 0, SERVED_ESSEX},
         };
         static const struct {
                 WireFormat format;
@@ -186,20 +189,26 @@ static void a_request_finds_its_endpoint_by_namespace_and_version(void **state) 
                 {WIRE_ESSEX, NULL, 1, 0, "start_instance", 4},
                 {WIRE_OSLO, NULL, 6, 2, "start_instance", -1, "UnsupportedVersion",
                  "Endpoint does not support RPC version 6.2. Attempted method: start_instance"},
-                {WIRE_OSLO, NULL, 7, 0, "x", -1, "UnsupportedVersion", "Endpoint does not support RPC version 7.0. Attempted method: x"},
+                {WIRE_OSLO, NULL, 7, 0, "x", -1, "UnsupportedVersion",
+                 "Endpoint does not support RPC version 7.0. Attempted method: x"},
                 {WIRE_OSLO, "other", 1, 0, "ping", -1, "UnsupportedVersion", NULL},
                 {WIRE_OSLO, "", 6, 0, "start_instance", -1, "UnsupportedVersion", NULL},
                 {WIRE_OSLO, "baseapi", 2, 0, "ping", -1, "UnsupportedVersion", NULL},
                 {WIRE_OSLO, NULL, 6, 0, "nope", -1, "NoSuchMethod", "Endpoint does not support RPC method nope"},
                 {WIRE_OSLO, NULL, 1, 0, "ping", -1, "NoSuchMethod", "Endpoint does not support RPC method ping"},
-                {WIRE_ESSEX, NULL, 1, 0, "nope", -1, "AttributeError", "'ComputeManager' object has no attribute 'nope'"},
-                {WIRE_ESSEX, NULL, 1, 0, "_private", -1, "AttributeError", "'ComputeManager' object has no attribute '_private'"},
+                {WIRE_ESSEX, NULL, 1, 0, "nope", -1, "AttributeError",
+                 "'ComputeManager' object has no attribute 'nope'"},
+                {WIRE_ESSEX, NULL, 1, 0, "_private", -1, "AttributeError",
+                 "'ComputeManager' object has no attribute '_private'"},
         };
 
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
                 _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
-                RpcRequest r = {.envelope = {.format = table[i].format, .namespace = table[i].namespace, .major = table[i].major,
-                                             .minor = table[i].minor, .method = table[i].method}};
+                RpcRequest r = {.envelope = {.format = table[i].format,
+                                             .namespace = table[i].namespace,
+                                             .major = table[i].major,
+                                             .minor = table[i].minor,
+                                             .method = table[i].method}};
                 int k = rpc_dispatch(endpoints, ELEMENTSOF(endpoints), &r, has, NULL, &e);
 
                 if (table[i].result >= 0) {
@@ -232,8 +241,9 @@ static int read_options(RpcOptions **ret, NovaException *e, const char *const *a
 static void the_options_of_essex_are_a_broker_too(void **state) {
         _cleanup_(rpc_options_freep) RpcOptions *o = NULL;
 
-        assert_int_equal(READ(&o, NULL, "host=h", "rabbit_host=b1", "rabbit_port=5673", "rabbit_userid=u", "rabbit_password=p",
-                              "rabbit_virtual_host=/v"), 0);
+        assert_int_equal(READ(&o, NULL, "host=h", "rabbit_host=b1", "rabbit_port=5673", "rabbit_userid=u",
+                              "rabbit_password=p", "rabbit_virtual_host=/v"),
+                         0);
         assert_int_equal(o->url.n_hosts, 1);
         assert_string_equal(o->url.hosts[0].host, "b1");
         assert_int_equal(o->url.hosts[0].port, 5673);
@@ -261,7 +271,9 @@ static void the_urls_query_beats_the_options(void **state) {
         _cleanup_(rpc_options_freep) RpcOptions *o = NULL;
 
         assert_int_equal(READ(&o, NULL, "host=h", "oslo_messaging_rabbit.heartbeat_timeout_threshold=60",
-                              "transport_url=rabbit://u:p@h/?heartbeat_timeout_threshold=7&amqp_durable_queues=yes&rabbit_qos_prefetch_count=10"), 0);
+                              "transport_url=rabbit://u:p@h/"
+                              "?heartbeat_timeout_threshold=7&amqp_durable_queues=yes&rabbit_qos_prefetch_count=10"),
+                         0);
         assert_int_equal(o->heartbeat, 7);
         assert_true(o->topology.durable);
         assert_int_equal(o->prefetch, 10);
@@ -280,10 +292,12 @@ static void bad_options_are_named_with_their_value(void **state) {
         } table[] = {
                 {"transport_url=rabbit://u:s3cret@h:x/", NULL, "port"},
                 {"transport_url=rabbit://u:s3cret@h/?ssl=maybe", NULL, "ssl=maybe"},
-                {"transport_url=rabbit://u:s3cret@h/?heartbeat_timeout_threshold=soon", NULL, "heartbeat_timeout_threshold=soon"},
+                {"transport_url=rabbit://u:s3cret@h/?heartbeat_timeout_threshold=soon", NULL,
+                 "heartbeat_timeout_threshold=soon"},
                 {"oslo_messaging_rabbit.rabbit_login_method=EXTERNAL", NULL, "ssl must be true"},
                 {"oslo_messaging_rabbit.rabbit_login_method=RABBIT-CR-DEMO", NULL, "RABBIT-CR-DEMO"},
-                {"transport_url=rabbit://u:s3cret@h/?rabbit_ha_queues=1&rabbit_quorum_queue=1", NULL, "exclude each other"},
+                {"transport_url=rabbit://u:s3cret@h/?rabbit_ha_queues=1&rabbit_quorum_queue=1", NULL,
+                 "exclude each other"},
                 {"oslo_messaging_rabbit.ssl=true", "oslo_messaging_rabbit.ssl_version=SSLv2", "SSLv2"},
                 {"oslo_messaging_rabbit.ssl=true", "oslo_messaging_rabbit.ssl_key_file=/k", "ssl_cert_file"},
                 {"rpc_backend=nova.rpc.impl_qpid", NULL, "nova.rpc.impl_qpid"},
@@ -323,8 +337,10 @@ static void a_port_that_refuses_is_tried_often_but_not_for_ever(void **state) {
         RpcOptions o = {.retry_first = USEC_PER_SEC, .retry_step = 2 * USEC_PER_SEC, .retry_max = 30 * USEC_PER_SEC};
 
         for (uint32_t random = 0; random < 100; random++) {
-                assert_true(rpc_options_retry_delay(&o, 9, true, 20 * USEC_PER_SEC, random * 2654435761u) <= 300 * USEC_PER_MSEC);
-                assert_true(rpc_options_retry_delay(&o, 9, true, 61 * USEC_PER_SEC, random * 2654435761u) >= 17 * USEC_PER_SEC);
+                assert_true(rpc_options_retry_delay(&o, 9, true, 20 * USEC_PER_SEC, random * 2654435761u) <=
+                            300 * USEC_PER_MSEC);
+                assert_true(rpc_options_retry_delay(&o, 9, true, 61 * USEC_PER_SEC, random * 2654435761u) >=
+                            17 * USEC_PER_SEC);
         }
 }
 
