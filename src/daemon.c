@@ -13,6 +13,7 @@
 #include "basic/log.h"
 #include "basic/path-util.h"
 #include "bus/bus.h"
+#include "compute/error-publisher.h"
 #include "compute/manager.h"
 
 #define SERVERS_MAX 16
@@ -26,6 +27,7 @@ struct Daemon {
         Pool *pool;
         Store *store;
         Rpc *rpc;
+        ErrorPublisher *errors;         /* NULL: not wanted */
         Launcher *launcher;
         char *bus_name;
         Bus *bus;                       /* NULL: not wanted */
@@ -135,7 +137,7 @@ static void reload_on_difference(const Option *o, void *userdata) {
         ReloadNames *names = userdata;
         int n;
 
-        if (o->flags & (OPTION_RELOADABLE | OPTION_ACCEPTED))
+        if (o->flags & (OPTION_RELOADABLE | OPTION_ACCEPTED | OPTION_PLANNED))
                 return;
         n = snprintf(names->text + names->n, sizeof names->text - names->n, "%s%s%s%s", names->n ? ", " : "",
                      o->group ? o->group : "", o->group ? "." : "", o->name);
@@ -145,6 +147,31 @@ static void reload_on_difference(const Option *o, void *userdata) {
 
 static LogLevel configured_level(const Config *c) {
         return config_boolean(c, "debug") ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+}
+
+static void daemon_set_caps(Daemon *d) {
+        pool_set_cap(d->pool, JOB_BUILD, (unsigned) config_integer(d->config, "max_concurrent_builds"));
+        pool_set_cap(d->pool, JOB_SNAPSHOT, (unsigned) config_integer(d->config, "max_concurrent_snapshots"));
+        pool_set_cap(d->pool, JOB_MIGRATION, (unsigned) config_integer(d->config, "max_concurrent_live_migrations"));
+}
+
+/* What is wrong with @fresh ends the reload here, before anything was taken from it. */
+static int daemon_reload_log(Daemon *d, const Config *fresh, ConfigError *error) {
+        char why[256];
+        int r;
+
+        r = config_register_secrets(fresh);
+        if (r < 0)
+                return r;
+        r = log_set_default_levels(config_list(fresh, "default_log_levels"), why, sizeof why);
+        if (r < 0) {
+                snprintf(error->text, sizeof error->text, "default_log_levels: %s", why);
+                return r;
+        }
+        /* Else a level set on D-Bus stays. */
+        if (configured_level(fresh) != configured_level(d->config))
+                log_set_level(configured_level(fresh));
+        return 0;
 }
 
 static int daemon_reload(Daemon *d, char **ret_error) {
@@ -158,7 +185,7 @@ static int daemon_reload(Daemon *d, char **ret_error) {
         (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long) now_monotonic());
         r = config_reload(d->config, &fresh, &error);
         if (r >= 0)
-                r = config_register_secrets(fresh);
+                r = daemon_reload_log(d, fresh, &error);
         if (r < 0) {
                 const char *why = *error.text ? error.text : strerror(-r);
 
@@ -170,10 +197,9 @@ static int daemon_reload(Daemon *d, char **ret_error) {
         }
 
         config_diff(d->config, fresh, reload_on_difference, &waiting);
-        if (configured_level(fresh) != configured_level(d->config))
-                log_set_level(configured_level(fresh));
         config_unref(d->config);
         d->config = d->environment.config = TAKE_PTR(fresh);
+        daemon_set_caps(d);
         n = launcher_servers(d->launcher, servers, SERVERS_MAX);
         for (size_t i = 0; i < n; i++)
                 if (server_service(servers[i]))
@@ -264,7 +290,7 @@ int daemon_setup_logging(const Config *config, const char *program, ConfigError 
 static void daemon_log_configuration(const Config *c) {
         const Option *o;
 
-        if (!log_enabled(LOG_LEVEL_DEBUG, LOG_LOGGER))
+        if (!config_boolean(c, "log_options") || !log_enabled(LOG_LEVEL_DEBUG, LOG_LOGGER))
                 return;
         log_debug("Full set of FLAGS:");
         for (size_t i = 0; (o = config_option(c, i)); i++) {
@@ -323,9 +349,7 @@ int daemon_new(Daemon **ret, Config *config, NovaException *e) {
                 r = observers_add(launcher_observers(d->launcher), daemon_on_launcher_changed, d);
         if (r < 0)
                 return exception_set_errno(e, r, "setting up the event loop");
-        pool_set_cap(d->pool, JOB_BUILD, (unsigned) config_integer(config, "max_concurrent_builds"));
-        pool_set_cap(d->pool, JOB_SNAPSHOT, (unsigned) config_integer(config, "max_concurrent_snapshots"));
-        pool_set_cap(d->pool, JOB_MIGRATION, (unsigned) config_integer(config, "max_concurrent_live_migrations"));
+        daemon_set_caps(d);
 
         if (config_boolean(config, "dbus")) {
                 BusCallbacks callbacks = { .reload = bus_on_reload, .userdata = d };
@@ -347,6 +371,8 @@ int daemon_new(Daemon **ret, Config *config, NovaException *e) {
         r = store_new(&d->store, config, e);
         if (r >= 0)
                 r = rpc_new(&d->rpc, d->event, config, e);
+        if (r >= 0)
+                r = error_publisher_new(&d->errors, d->event, config, rpc_messenger(d->rpc), e);
         if (r < 0)
                 return r;
         d->environment = (ServiceEnvironment) {
@@ -377,6 +403,7 @@ Daemon *daemon_free(Daemon *d) {
                 _exit(d->result);
         }
         launcher_free(d->launcher);
+        error_publisher_free(d->errors);
         rpc_free(d->rpc, STOP_MARGIN_USEC);
         store_free(d->store);
         pool_free(d->pool);

@@ -57,6 +57,9 @@ static Secret *secrets;                 /* under secrets_lock */
 static pthread_mutex_t secrets_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int level_now = LOG_LEVEL_INFO;
 static atomic_int level_lowest = LOG_LEVEL_INFO;        /* of all loggers: what is below needs no lock to be refused */
+static pthread_mutex_t error_lock = PTHREAD_MUTEX_INITIALIZER;  /* the two below */
+static void (*error_handler)(const char *logger, const char *message, void *userdata);
+static void *error_userdata;
 static _Thread_local LogFields thread_fields;
 
 /* Names */
@@ -283,12 +286,18 @@ bool log_enabled(LogLevel level, const char *logger) {
 
 /* Opening */
 
-static void log_done(Log *l) {
-        log_file_close(&l->file);
-        log_syslog_close(&l->syslog);
+static void loggers_done(Log *l) {
         for (size_t i = 0; i < l->n_loggers; i++)
                 free(l->loggers[i].logger);
         free(l->loggers);
+        l->loggers = NULL;
+        l->n_loggers = 0;
+}
+
+static void log_done(Log *l) {
+        log_file_close(&l->file);
+        log_syslog_close(&l->syslog);
+        loggers_done(l);
         for (size_t i = 0; i < ELEMENTSOF(l->owned_formats); i++)
                 free(l->owned_formats[i]);
         free(l->program);
@@ -333,6 +342,28 @@ static int set_logger_levels(Log *l, const char *const *levels, char *why, size_
                         return -ENOMEM;
                 l->n_loggers++;
         }
+        return 0;
+}
+
+int log_set_default_levels(const char *const *levels, char *why, size_t why_size) {
+        Log former = {}, new = {};
+        int r;
+
+        (void) snprintf(why, why_size, "out of memory");
+        r = set_logger_levels(&new, levels, why, why_size);
+        if (r < 0) {
+                loggers_done(&new);
+                return r;
+        }
+
+        pthread_mutex_lock(&lock);
+        former.loggers = log_state.loggers;
+        former.n_loggers = log_state.n_loggers;
+        log_state.loggers = new.loggers;
+        log_state.n_loggers = new.n_loggers;
+        update_lowest();
+        pthread_mutex_unlock(&lock);
+        loggers_done(&former);
         return 0;
 }
 
@@ -528,6 +559,24 @@ static void write_sinks(Log *l, const LogRecord *r) {
                 (void) log_fd_write(STDERR_FILENO, line);
 }
 
+void log_set_error_handler(void (*f)(const char *logger, const char *message, void *userdata), void *userdata) {
+        pthread_mutex_lock(&error_lock);
+        error_handler = f;
+        error_userdata = userdata;
+        pthread_mutex_unlock(&error_lock);
+}
+
+static void tell_error(const char *logger, const char *message) {
+        pthread_mutex_lock(&error_lock);
+        if (error_handler) {
+                _cleanup_free_ char *masked = mask_secrets(strdup(message));
+
+                if (masked)
+                        error_handler(logger, masked, error_userdata);
+        }
+        pthread_mutex_unlock(&error_lock);
+}
+
 /* The source's path without the way from the build directory to it. */
 static const char *source_path(const char *file) {
         const char *rest;
@@ -577,5 +626,7 @@ void log_write(LogLevel level, const char *logger, const char *file, int line, c
         r.program = log_state.program ?: program_invocation_short_name;
         write_sinks(&log_state, &r);
         pthread_mutex_unlock(&lock);
+        if (level >= LOG_LEVEL_ERROR)
+                tell_error(logger, r.message);
         errno = saved_errno;
 }

@@ -57,6 +57,10 @@ typedef struct LogSettings {
 int log_open(const LogSettings *s, char *why, size_t why_size);
 void log_close(void);
 
+/* The levels of single loggers anew, for a reload: NULL-terminated "logger=LEVEL". 0, -ENOMEM, or -EINVAL with what was
+ * wrong in @why; then the former ones stay. */
+int log_set_default_levels(const char *const *levels, char *why, size_t why_size);
+
 LogLevel log_level(void);
 void log_set_level(LogLevel level);
 LogTarget log_target(void);                     /* what is in force, never AUTO */
@@ -89,6 +93,10 @@ LogFields log_fields_set(LogFields fields);
  * configuration, also as they stand in a URL or in JSON; texts shorter than 4 bytes are ignored. Copied; forgotten by
  * log_close. Returns 0 or -ENOMEM. */
 int log_add_secret(const char *secret);
+
+/* Calls @f after each line at ERROR or above was written, with its text, secrets masked; on the thread that logged it, which
+ * may hold locks: @f must neither wait nor log. One at a time; NULL: nobody. After it has returned the former one is called no more. */
+void log_set_error_handler(void (*f)(const char *logger, const char *message, void *userdata), void *userdata);
 
 /* Writes a line. @logger: dotted name, "nova.service". @message_id: MESSAGE_… or NULL. @extra: NULL-terminated
  * "FIELD=value" texts for the journal, or NULL. Use the macros. */

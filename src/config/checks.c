@@ -22,7 +22,6 @@ static const OrderedPair pairs[] = {
         { "rpc_response_timeout", "long_rpc_timeout", false, PAIR_WARN, "long calls would time out before short ones" },
         { "oslo_messaging_rabbit.rabbit_retry_interval", "oslo_messaging_rabbit.rabbit_interval_max", false, PAIR_LOWER,
           "the first wait for the broker would be longer than the longest" },
-        { "conn_pool_min_size", "rpc_conn_pool_size", false, PAIR_LOWER, "more connections would be kept than there may be" },
 };
 
 static int64_t number_of(const Config *c, const char *name) {
@@ -68,8 +67,8 @@ static int check_host(const Config *c, ConfigError *e) {
 
         if (!origin)
                 return -ENOMEM;
-        if (n == 0 || n > 200)
-                return config_fail(e, "%s: [DEFAULT] host: must have 1 to 200 characters, not %zu", origin, n);
+        if (n == 0 || n > 180)            /* compute_fanout_<host>:nova-compute:<n> must fit into 255 */
+                return config_fail(e, "%s: [DEFAULT] host: must have 1 to 180 characters, not %zu", origin, n);
         for (const char *p = host; *p; p++)
                 if (*p <= ' ' || *p > '~' || strchr("*#/\\\"'", *p))
                         return config_fail(e, "%s: [DEFAULT] host = '%s': must be of letters, digits and punctuation without "

@@ -70,7 +70,7 @@ int config_register_secrets(const Config *c) {
 
 void config_log_unknown(const Config *c) {
         _cleanup_(strv_freep) char **names = NULL;
-        unsigned idle = 0;
+        unsigned idle = 0, planned = 0;
         const Option *o;
         int n;
 
@@ -88,11 +88,15 @@ void config_log_unknown(const Config *c) {
                 char name[256];
 
                 option_full_name(o, name, sizeof name);
-                if (!(o->flags & OPTION_ACCEPTED) || !config_is_given(c, name))
+                if (!(o->flags & (OPTION_ACCEPTED | OPTION_PLANNED)) || !config_is_given(c, name))
                         continue;
-                idle++;
-                log_debug("Option without effect here: %s (%s)", name, o->help);
+                *(o->flags & OPTION_PLANNED ? &planned : &idle) += 1;
+                log_debug("Option without effect here: %s (%s)%s", name, o->help,
+                          o->flags & OPTION_PLANNED ? " This version does not use it." : "");
         }
+        if (planned > 0)
+                log_info("%u option%s of the configuration %s for what this version does not do; named at DEBUG", planned,
+                         planned == 1 ? "" : "s", planned == 1 ? "is" : "are");
         if (idle > 0)
                 log_debug("%u options of the configuration have no effect here", idle);
 }

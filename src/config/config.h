@@ -29,6 +29,7 @@ enum {
         OPTION_SECRET = 1 << 0,         /* never shown or logged */
         OPTION_RELOADABLE = 1 << 1,     /* takes effect on reload; others are named as needing a restart */
         OPTION_ACCEPTED = 1 << 2,       /* read for compatibility and without effect; the help says why */
+        OPTION_PLANNED = 1 << 3,        /* read and checked; what it is for is not built into this version */
 };
 
 /* A row of the one table (config/options-*.c, see options.h for how rows are written). */
@@ -135,7 +136,7 @@ char *mask_url(const char *text);
 /* --help and --show-config; the latter can be read as a configuration file, but for its secrets. */
 void config_print_help(FILE *f, const char *program);
 void config_print(const Config *c, FILE *f);
-/* data/nova.conf.sample */
+/* data/nova.conf.sample: the options that have an effect. */
 void config_print_sample(FILE *f);
 
 /* Calls log_add_secret for each secret value that was given, and passwords inside URLs. Returns 0 or -ENOMEM. */
@@ -146,6 +147,6 @@ int config_register_secrets(const Config *c);
 int config_unknown(const Config *c, char ***ret_names);
 /* What is odd but no reason to stop: timeouts in the wrong order (what was made of them), deprecated names. A sentence each. */
 const char *const *config_warnings(const Config *c);
-/* Logs both: a WARNING per warning; unknown names counted in one INFO line and named at DEBUG, and so are those given that
- * have no effect here. */
+/* Logs both: a WARNING per warning; unknown names counted in one INFO line and named at DEBUG, and so are those given for
+ * what is not built yet; those given that have no effect here, at DEBUG. */
 void config_log_unknown(const Config *c);

@@ -3,55 +3,56 @@
 #include "config/options.h"
 
 #define ACCESS_OPTIONS                                                                                              \
-        STRING("cafile", NULL, "File of certificates that are trusted; unset: the system's."),                      \
-        STRING("certfile", NULL, "File of our certificate."),                                                       \
-        STRING("keyfile", NULL, "File of its key."),                                                                \
-        BOOLEAN("insecure", "false", "Do not verify the service's certificate."),                                   \
-        INTEGER("timeout", NULL, "Seconds for an answer; unset: 60.", AT_LEAST(0)),                                 \
+        STRING("cafile", NULL, "File of certificates that are trusted; unset: the system's.", PLANNED),             \
+        STRING("certfile", NULL, "File of our certificate.", PLANNED),                                              \
+        STRING("keyfile", NULL, "File of its key.", PLANNED),                                                       \
+        BOOLEAN("insecure", "false", "Do not verify the service's certificate.", PLANNED),                          \
+        INTEGER("timeout", NULL, "Seconds for an answer; unset: 60.", AT_LEAST(0), PLANNED),                        \
         BOOLEAN("collect_timing", "false", "Measure each request.", ACCEPTED),                                      \
         BOOLEAN("split_loggers", "false", "Log requests under several names.", ACCEPTED)
 
 #define AUTH_OPTIONS                                                                                                \
-        STRING("auth_type", NULL, "Way to get a token: password, v3password, none."),                               \
-        STRING("auth_section", NULL, "Another section that holds these options."),                                  \
-        STRING("auth_url", NULL, "URL of the identity service."),                                                   \
-        STRING("system_scope", NULL, "Scope of the token: the whole system."),                                      \
-        STRING("domain_id", NULL, "Scope of the token: a domain."),                                                 \
-        STRING("domain_name", NULL, "Scope of the token: a domain."),                                               \
-        STRING("project_id", NULL, "Scope of the token: a project."),                                               \
-        STRING("project_name", NULL, "Scope of the token: a project."),                                             \
-        STRING("project_domain_id", NULL, "Domain of that project."),                                               \
-        STRING("project_domain_name", NULL, "Domain of that project."),                                             \
-        STRING("tenant_id", NULL, "Former name of project_id."),                                                    \
-        STRING("tenant_name", NULL, "Former name of project_name."),                                                \
-        STRING("trust_id", NULL, "Trust that the token is for."),                                                   \
-        STRING("default_domain_id", NULL, "Domain where none is given."),                                           \
-        STRING("default_domain_name", NULL, "Domain where none is given."),                                         \
-        STRING("user_id", NULL, "User."),                                                                           \
-        STRING("username", NULL, "User."),                                                                          \
-        STRING("user_domain_id", NULL, "Domain of that user."),                                                     \
-        STRING("user_domain_name", NULL, "Domain of that user."),                                                   \
-        STRING("password", NULL, "Password of that user.", SECRET),                                                 \
-        STRING("token", NULL, "Token, instead of a user.", SECRET)
+        STRING("auth_type", NULL, "Way to get a token: password, v3password, none.", PLANNED),                      \
+        STRING("auth_section", NULL, "Another section that holds these options.", PLANNED),                         \
+        STRING("auth_url", NULL, "URL of the identity service.", PLANNED),                                          \
+        STRING("system_scope", NULL, "Scope of the token: the whole system.", PLANNED),                             \
+        STRING("domain_id", NULL, "Scope of the token: a domain.", PLANNED),                                        \
+        STRING("domain_name", NULL, "Scope of the token: a domain.", PLANNED),                                      \
+        STRING("project_id", NULL, "Scope of the token: a project.", PLANNED),                                      \
+        STRING("project_name", NULL, "Scope of the token: a project.", PLANNED),                                    \
+        STRING("project_domain_id", NULL, "Domain of that project.", PLANNED),                                      \
+        STRING("project_domain_name", NULL, "Domain of that project.", PLANNED),                                    \
+        STRING("tenant_id", NULL, "Former name of project_id.", PLANNED),                                           \
+        STRING("tenant_name", NULL, "Former name of project_name.", PLANNED),                                       \
+        STRING("trust_id", NULL, "Trust that the token is for.", PLANNED),                                          \
+        STRING("default_domain_id", NULL, "Domain where none is given.", PLANNED),                                  \
+        STRING("default_domain_name", NULL, "Domain where none is given.", PLANNED),                                \
+        STRING("user_id", NULL, "User.", PLANNED),                                                                  \
+        STRING("username", NULL, "User.", PLANNED),                                                                 \
+        STRING("user_domain_id", NULL, "Domain of that user.", PLANNED),                                            \
+        STRING("user_domain_name", NULL, "Domain of that user.", PLANNED),                                          \
+        STRING("password", NULL, "Password of that user.", .flags = OPTION_SECRET | OPTION_PLANNED),                \
+        STRING("token", NULL, "Token, instead of a user.", .flags = OPTION_SECRET | OPTION_PLANNED)
 
 #define ENDPOINT_OPTIONS(kind)                                                                                      \
-        STRING("service_type", kind, "Type of the service in the catalog."),                                        \
-        STRING("service_name", NULL, "Name of the service in the catalog."),                                        \
-        LIST("valid_interfaces", "internal, public", "Interfaces of the catalog, best first."),                     \
-        STRING("region_name", NULL, "Region of the catalog."),                                                      \
-        STRING("endpoint_override", NULL, "URL of the service, whatever the catalog says."),                        \
-        INTEGER("connect_retries", NULL, "Tries to connect again.", AT_LEAST(0)),                                   \
-        FLOAT("connect_retry_delay", NULL, "Seconds between them.", AT_LEAST(0)),                                   \
-        INTEGER("status_code_retries", NULL, "Tries when the service is busy.", AT_LEAST(0)),                       \
-        FLOAT("status_code_retry_delay", NULL, "Seconds between them.", AT_LEAST(0))
+        STRING("service_type", kind, "Type of the service in the catalog.", PLANNED),                               \
+        STRING("service_name", NULL, "Name of the service in the catalog.", PLANNED),                               \
+        LIST("valid_interfaces", "internal, public", "Interfaces of the catalog, best first.", PLANNED),            \
+        STRING("region_name", NULL, "Region of the catalog.", PLANNED),                                             \
+        STRING("endpoint_override", NULL, "URL of the service, whatever the catalog says.", PLANNED),               \
+        INTEGER("connect_retries", NULL, "Tries to connect again.", AT_LEAST(0), PLANNED),                          \
+        FLOAT("connect_retry_delay", NULL, "Seconds between them.", AT_LEAST(0), PLANNED),                          \
+        INTEGER("status_code_retries", NULL, "Tries when the service is busy.", AT_LEAST(0), PLANNED),              \
+        FLOAT("status_code_retry_delay", NULL, "Seconds between them.", AT_LEAST(0), PLANNED)
 
 const Option options_clients[] = {
 #define GROUP "neutron"
-        STRING("ovs_bridge", "br-int", "Bridge of Open vSwitch.", NAMES("neutron_ovs_bridge")),
+        STRING("ovs_bridge", "br-int", "Bridge of Open vSwitch.", NAMES("neutron_ovs_bridge"), PLANNED),
         STRING("default_floating_pool", "nova", "Pool of floating addresses.", ACCEPTED),
-        INTEGER("extension_sync_interval", "600", "Seconds for which the service's extensions are remembered.", AT_LEAST(0)),
-        LIST("physnets", NULL, "Physical networks with a NUMA affinity."),
-        INTEGER("http_retries", "3", "Tries of a request.", AT_LEAST(0)),
+        INTEGER("extension_sync_interval", "600", "Seconds for which the service's extensions are remembered.", AT_LEAST(0),
+                PLANNED),
+        LIST("physnets", NULL, "Physical networks with a NUMA affinity.", PLANNED),
+        INTEGER("http_retries", "3", "Tries of a request.", AT_LEAST(0), PLANNED),
         BOOLEAN("service_metadata_proxy", "false", "The metadata service's.", ACCEPTED),
         STRING("metadata_proxy_shared_secret", "", "The metadata service's.", .flags = OPTION_SECRET | OPTION_ACCEPTED),
         ACCESS_OPTIONS,
@@ -61,8 +62,8 @@ const Option options_clients[] = {
 
 #define GROUP "glance"
         LIST("api_servers", NULL, "URLs of the image service; unset: the catalog's, or http://$glance_host:$glance_port.",
-             NAMES("glance_api_servers")),
-        INTEGER("num_retries", "3", "Tries of a request.", AT_LEAST(0), NAMES("glance_num_retries")),
+             NAMES("glance_api_servers"), PLANNED),
+        INTEGER("num_retries", "3", "Tries of a request.", AT_LEAST(0), NAMES("glance_num_retries"), PLANNED),
         BOOLEAN("verify_glance_signatures", "false", "Take signed images only.", ACCEPTED),
         BOOLEAN("enable_certificate_validation", "false", "Validate the certificates that images are signed with.", ACCEPTED),
         LIST("default_trusted_certificate_ids", NULL, "These certificates.", ACCEPTED),
@@ -71,18 +72,18 @@ const Option options_clients[] = {
         INTEGER("rbd_connect_timeout", "5", "See enable_rbd_download.", ACCEPTED),
         STRING("rbd_pool", "", "See enable_rbd_download.", ACCEPTED),
         STRING("rbd_ceph_conf", "", "See enable_rbd_download.", ACCEPTED),
-        BOOLEAN("debug", "false", "Log requests.", RELOADABLE),
+        BOOLEAN("debug", "false", "Log requests.", PLANNED),
         ACCESS_OPTIONS,
         ENDPOINT_OPTIONS("image"),
 #undef GROUP
 
 #define GROUP "cinder"
-        STRING("catalog_info", "volumev3::publicURL", "type:name:interface of the volume service in the catalog."),
-        STRING("endpoint_template", NULL, "URL of the service with %(project_id)s, whatever the catalog says."),
-        STRING("os_region_name", NULL, "Region of the catalog."),
-        INTEGER("http_retries", "3", "Tries of a request.", AT_LEAST(0)),
-        BOOLEAN("cross_az_attach", "true", "Volumes of other zones may be attached."),
-        BOOLEAN("debug", "false", "Log requests.", RELOADABLE),
+        STRING("catalog_info", "volumev3::publicURL", "type:name:interface of the volume service in the catalog.", PLANNED),
+        STRING("endpoint_template", NULL, "URL of the service with %(project_id)s, whatever the catalog says.", PLANNED),
+        STRING("os_region_name", NULL, "Region of the catalog.", PLANNED),
+        INTEGER("http_retries", "3", "Tries of a request.", AT_LEAST(0), PLANNED),
+        BOOLEAN("cross_az_attach", "true", "Volumes of other zones may be attached.", PLANNED),
+        BOOLEAN("debug", "false", "Log requests.", PLANNED),
         ACCESS_OPTIONS,
         AUTH_OPTIONS,
 #undef GROUP
@@ -94,7 +95,7 @@ const Option options_clients[] = {
 #undef GROUP
 
 #define GROUP "service_user"
-        BOOLEAN("send_service_user_token", "false", "Send our own token beside the user's."),
+        BOOLEAN("send_service_user_token", "false", "Send our own token beside the user's.", PLANNED),
         ACCESS_OPTIONS,
         AUTH_OPTIONS,
 #undef GROUP

@@ -10,8 +10,9 @@ const Option options_database[] = {
         BOOLEAN("sqlite_synchronous", "true", "Wait for the disk at each commit; false may lose what was accepted.",
                 NAMES("database.sqlite_synchronous")),
         INTEGER("sql_max_retries", "10", "Tries to open the database at start before it is told; the service goes on trying. "
-                "-1: without telling.", AT_LEAST(-1)),
-        INTEGER("sql_retry_interval", "10", "Seconds between tries to open the database.", AT_LEAST(1)),
+                "-1: without telling.", AT_LEAST(-1), ACCEPTED),
+        INTEGER("sql_retry_interval", "10", "Seconds between tries to open the database; ours grow from one to sixty.", AT_LEAST(1),
+                ACCEPTED),
         INTEGER("sql_idle_timeout", "3600", "Seconds after which an idle connection is closed; a file needs none.", ACCEPTED),
         INTEGER("sql_connection_debug", "0", "50 writes statements, 100 everything, to the log at DEBUG.", RANGE(0, 100)),
         BOOLEAN("sql_connection_trace", "false", "Write where a statement comes from.", ACCEPTED),

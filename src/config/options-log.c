@@ -4,7 +4,7 @@
 const Option options_log[] = {
 #define GROUP NULL
         BOOLEAN("debug", "false", "Log at DEBUG.", RELOADABLE),
-        BOOLEAN("verbose", "false", "Log at DEBUG, as in Essex; today debug does that.", RELOADABLE),
+        BOOLEAN("verbose", "false", "Log at DEBUG in Essex, at INFO later, which is so anyway; see debug.", ACCEPTED),
         STRING("log_file", NULL, "File to log to, in log_dir if that is set.", NAMES("logfile")),
         STRING("log_dir", NULL, "Directory of the log file; alone: <program>.log in it.", NAMES("logdir")),
         STRING("logfile_mode", "0644", "Permissions of the log file, octal."),
@@ -26,7 +26,9 @@ const Option options_log[] = {
         STRING("logging_user_identity_format", "%(user)s %(project)s %(domain)s %(user_domain)s %(project_domain)s",
                "What %(user_identity)s stands for; fixed here.", ACCEPTED),
         STRING("instance_format", "[instance: %(uuid)s] ", "What %(instance)s stands for in a line about an instance."),
-        STRING("instance_uuid_format", "[instance: %(uuid)s] ", "The same where only the uuid is known."),
+        STRING("instance_uuid_format", "[instance: %(uuid)s] ", "The same where only the uuid is known, as it always is "
+               "here: instance_format serves both.",
+                ACCEPTED),
         LIST("default_log_levels",
              "amqp=WARN, amqplib=WARN, boto=WARN, qpid=WARN, sqlalchemy=WARN, suds=INFO, oslo.messaging=INFO, oslo_messaging=INFO, "
              "iso8601=WARN, requests.packages.urllib3.connectionpool=WARN, urllib3.connectionpool=WARN, websocket=WARN, "

@@ -4,7 +4,7 @@
 const Option options_volume[] = {
 #define GROUP NULL
         STRING("iscsi_ip_prefix", "$my_ip", "Addresses of volume hosts.", ACCEPTED),
-        INTEGER("iscsi_port", "3260", "Port of iSCSI.", PORT),
+        INTEGER("iscsi_port", "3260", "Port of iSCSI.", PORT, PLANNED),
 #undef GROUP
 
 #define GROUP "key_manager"

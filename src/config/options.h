@@ -20,6 +20,7 @@
 #define NAMES(...) .deprecated = (const char *const[]) { __VA_ARGS__, NULL }
 #define CHOICES(...) .choices = (const char *const[]) { __VA_ARGS__, NULL }
 #define ACCEPTED .flags = OPTION_ACCEPTED
+#define PLANNED .flags = OPTION_PLANNED
 #define RELOADABLE .flags = OPTION_RELOADABLE
 #define SECRET .flags = OPTION_SECRET
 

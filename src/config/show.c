@@ -67,6 +67,8 @@ static void print_facts(FILE *f, const Option *o, const char *prefix) {
                 fputs("; reloadable", f);
         if (o->flags & OPTION_ACCEPTED)
                 fputs("; no effect", f);
+        if (o->flags & OPTION_PLANNED)
+                fputs("; not used by this version", f);
         fputs(")\n", f);
         if (o->deprecated) {
                 fprintf(f, "%s(also known as", prefix);
@@ -166,7 +168,7 @@ void config_print_sample(FILE *f) {
               "# Comments begin at the beginning of a line only. Values may refer to others as $name or $group.name.\n", f);
 
         for (size_t i = 0; (o = option_table_at(i)); i++) {
-                if (o->flags & OPTION_ACCEPTED)
+                if (o->flags & (OPTION_ACCEPTED | OPTION_PLANNED))
                         continue;
                 if (i == 0 || !streq_ptr(last, o->group)) {
                         last = o->group;

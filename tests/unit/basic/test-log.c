@@ -525,6 +525,21 @@ static void levels_hold_for_all_or_for_a_logger_and_those_below_it(void **state)
         assert_false(log_enabled(LOG_LEVEL_DEBUG, "nova.virt"));
 }
 
+static void single_loggers_get_other_levels_on_reload(void **state) {
+        static const char *const before[] = {"nova.virt=WARN", NULL}, *const after[] = {"nova.db=DEBUG", NULL},
+                                *const wrong[] = {"nova.db=LOUD", NULL};
+        char why[256] = "";
+
+        open_log(&(LogSettings){.level = LOG_LEVEL_INFO, .target = LOG_TARGET_NULL, .default_levels = before});
+        assert_int_equal(log_set_default_levels(after, why, sizeof why), 0);
+        assert_true(log_enabled(LOG_LEVEL_INFO, "nova.virt"));
+        assert_true(log_enabled(LOG_LEVEL_DEBUG, "nova.db"));
+
+        assert_int_equal(log_set_default_levels(wrong, why, sizeof why), -EINVAL);
+        assert_contains(why, "'nova.db=LOUD' is no logger and level");
+        assert_true(log_enabled(LOG_LEVEL_DEBUG, "nova.db"));
+}
+
 static void names_of_levels_and_targets_lead_back(void **state) {
         static const LogLevel levels[] = {LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_AUDIT,
                                           LOG_LEVEL_WARNING, LOG_LEVEL_ERROR, LOG_LEVEL_CRITICAL};
@@ -710,6 +725,7 @@ int main(void) {
                 T(formats_are_novas_and_todays_with_widths),
                 T(no_value_begins_a_line_of_its_own_or_speaks_to_a_terminal),
                 T(levels_hold_for_all_or_for_a_logger_and_those_below_it),
+                T(single_loggers_get_other_levels_on_reload),
                 T(names_of_levels_and_targets_lead_back),
                 T(the_target_can_be_changed_and_brought_back),
                 T(secrets_are_replaced_in_every_form_and_sink),

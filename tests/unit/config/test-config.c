@@ -266,7 +266,8 @@ static void what_is_odd_is_logged(void **state) {
         _cleanup_(config_unrefp) Config *c = NULL;
         _cleanup_free_ char *info = NULL, *debug = NULL;
 
-        fixture_write(f, "x.conf", "[DEFAULT]\nzebra=1\nape=2\nlibvirt_type=qemu\n[database]\nconnection=x\n");
+        fixture_write(f, "x.conf", "[DEFAULT]\nzebra=1\nape=2\nlibvirt_type=qemu\n[database]\nconnection=x\n"
+                                   "[neutron]\nregion_name=one\n");
         c = LOAD(f, "--config-file=x.conf");
 
         open_log(f, LOG_LEVEL_INFO);
@@ -274,6 +275,7 @@ static void what_is_odd_is_logged(void **state) {
         info = read_log();
         assert_non_null(strstr(info, "2 options of the configuration are unknown here and ignored; named at DEBUG"));
         assert_non_null(strstr(info, "x.conf:4: libvirt_type is called libvirt.virt_type today"));
+        assert_non_null(strstr(info, "1 option of the configuration is for what this version does not do; named at DEBUG"));
         assert_null(strstr(info, "zebra"));
 
         open_log(f, LOG_LEVEL_DEBUG);
@@ -281,6 +283,7 @@ static void what_is_odd_is_logged(void **state) {
         debug = read_log();
         assert_non_null(strstr(debug, "Unknown option ignored: x.conf:2: zebra"));
         assert_non_null(strstr(debug, "Option without effect here: database.connection"));
+        assert_non_null(strstr(debug, "Option without effect here: neutron.region_name"));
 }
 
 static void the_log_is_told_every_secret(void **state) {
