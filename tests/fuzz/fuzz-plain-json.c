@@ -1,0 +1,49 @@
+/* The quick reader of JSON: what it takes, jansson takes too, and reads the same. */
+#include "basic/json.h"
+#include "rpc/plain-json.h"
+#include "fuzz.h"
+
+#define PREFIX "_context_"
+
+/* Puts the members that were kept apart back under their names. */
+static void join(json_t *object, const json_t *prefixed) {
+        const char *key;
+        json_t *value;
+
+        json_object_foreach((json_t *) prefixed, key, value) {
+                _cleanup_free_ char *name = NULL;
+
+                fuzz_check(*key && asprintf(&name, PREFIX "%s", key) > 0);
+                fuzz_check(!json_object_get(object, name) && json_object_set(object, name, value) == 0);
+        }
+}
+
+static bool check_reader(const char *text, size_t size, const char *prefix, const json_t *expected) {
+        json_t *object = NULL, *prefixed = NULL;
+        const char *key;
+        json_t *value;
+
+        if (!plain_json_parse(text, size, prefix, &object, &prefixed)) {
+                fuzz_check(!object && !prefixed);
+                return false;
+        }
+        fuzz_check(object && prefixed && expected);
+        if (prefix)
+                json_object_foreach(object, key, value)
+                        fuzz_check(!startswith(key, prefix) || streq(key, prefix));
+        else
+                fuzz_check(json_object_size(prefixed) == 0);
+        join(object, prefixed);
+        fuzz_check(json_equal(object, expected));
+        json_decref(object);
+        json_decref(prefixed);
+        return true;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        json_auto_t *expected = NULL;
+
+        (void) json_parse((const char *) data, size, &expected, NULL, 0);
+        fuzz_check(check_reader((const char *) data, size, PREFIX, expected) == check_reader((const char *) data, size, NULL, expected));
+        return 0;
+}
