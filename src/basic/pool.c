@@ -462,8 +462,9 @@ int pool_submit(Pool *p, Job *j) {
 
 /* On the loop */
 
-static void tell(Pool *p, const StallNote *n, bool ended) {
-        JobInfo info = {.kind = n->kind, .name = n->name, .key = n->key, .running = n->running, .stalled = true};
+/* @running apart from the note: while the job still runs, its end writes the note's. */
+static void tell(Pool *p, const StallNote *n, usec_t running, bool ended) {
+        JobInfo info = {.kind = n->kind, .name = n->name, .key = n->key, .running = running, .stalled = true};
 
         if (p->stalled_handler)
                 p->stalled_handler(&info, ended, p->stalled_userdata);
@@ -489,7 +490,7 @@ static int on_finished(sd_event_source *s, int fd, uint32_t revents, void *userd
                 pthread_mutex_unlock(&p->lock);
 
                 if (note) {
-                        tell(p, note, true);
+                        tell(p, note, note->running, true);
                         stall_note_free(note);
                 } else if (j)
                         j->done(j, j->result);
@@ -524,7 +525,7 @@ static int on_timer(sd_event_source *s, int fd, uint32_t revents, void *userdata
         /* One at a time: the handler is called without the lock, and the list of running jobs changes meanwhile. */
         for (;;) {
                 StallNote *note = NULL;
-                usec_t now = now_monotonic(), next = 0;
+                usec_t now = now_monotonic(), next = 0, running;
 
                 pthread_mutex_lock(&p->lock);
                 for (Job *j = p->running; j && !note; j = j->running_next) {
@@ -536,6 +537,7 @@ static int on_timer(sd_event_source *s, int fd, uint32_t revents, void *userdata
                         if (next == 0 || MAX(job_due(j), now + USEC_PER_SEC / 10) < next)
                                 next = job_due(j) > now ? job_due(j) : now + USEC_PER_SEC / 10;
                 }
+                running = note ? note->running : 0;
                 if (!note) {
                         p->armed = 0;
                         if (next > 0)
@@ -546,7 +548,7 @@ static int on_timer(sd_event_source *s, int fd, uint32_t revents, void *userdata
                 if (!note)
                         return 0;
                 /* It outlives its job: only on_finished frees it, on this thread. */
-                tell(p, note, false);
+                tell(p, note, running, false);
         }
 }
 
