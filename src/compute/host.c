@@ -19,12 +19,17 @@ int host_service_version(ComputeManager *m _unused_, RequestContext *c _unused_,
         return give(json_string(version_string()), ret);
 }
 
+/* Elements may be URLs, with passwords in them. */
 static json_t *option_list(const char *const *values) {
-        json_t *list = json_array();
+        json_auto_t *list = json_array();
 
-        for (; list && values && *values; values++)
-                (void) json_array_append_new(list, json_string(*values));
-        return list;
+        for (; list && values && *values; values++) {
+                _cleanup_free_ char *shown = mask_url(*values);
+
+                if (!shown || json_array_append_new(list, json_string(shown)) < 0)
+                        return NULL;
+        }
+        return TAKE_PTR(list);
 }
 
 /* The value as it may be shown, in its own type: a secret is never but ***. */

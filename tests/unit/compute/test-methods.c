@@ -215,7 +215,8 @@ static void what_the_driver_cannot_do_is_not_implemented_error(void **state _unu
 }
 
 static void the_configuration_is_whole_and_holds_no_secret(void **state _unused_) {
-        const char *assignments[] = { "transport_url=rabbit://nova:Hu5h-Hu5h@broker:5672/", "rabbit_password=Wh1sper", NULL };
+        const char *assignments[] = { "transport_url=rabbit://nova:Hu5h-Hu5h@broker:5672/", "rabbit_password=Wh1sper",
+                                      "glance.api_servers=http://a/,http://u:Murmur7@image:9292/", NULL };
         _fixture_ Fixture *f = fixture_new(assignments);
         _cleanup_free_ char *text = NULL;
         _answer_ Answer a;
@@ -233,6 +234,8 @@ static void the_configuration_is_whole_and_holds_no_secret(void **state _unused_
         text = json_dumps(a.result, 0);
         assert_null(strstr(text, "Hu5h-Hu5h"));
         assert_null(strstr(text, "Wh1sper"));
+        assert_null(strstr(text, "Murmur7"));
+        assert_non_null(strstr(text, "image:9292"));
         assert_non_null(strstr(json_member_string(a.result, "transport_url"), "broker"));
 }
 
