@@ -112,14 +112,6 @@ Authority *authority_free(Authority *a) {
         return NULL;
 }
 
-unsigned authority_pending(const Authority *a) {
-        unsigned n = 0;
-
-        for (const Query *q = a->queries; q; q = q->next)
-                n += !q->answered;
-        return n;
-}
-
 /* ---- the answer ---- */
 
 static int query_read_answer(Query *q, sd_bus_message *reply) {

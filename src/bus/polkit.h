@@ -23,5 +23,3 @@ int authority_check(Authority *a, sd_bus_message *m, const char *action, const c
 
 /* The bus is gone: nobody waits for an answer any more. */
 void authority_drop_all(Authority *a);
-/* Calls that wait for polkit now. */
-unsigned authority_pending(const Authority *a);
