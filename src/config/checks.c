@@ -76,6 +76,17 @@ static int check_host(const Config *c, ConfigError *e) {
         return 0;
 }
 
+static int check_log_mode(const Config *c, ConfigError *e) {
+        const char *mode = strempty(config_string(c, "logfile_mode"));
+        _cleanup_free_ char *origin = NULL;
+        size_t n = strlen(mode);
+
+        if (n > 0 && n <= 4 && strspn(mode, "01234567") == n && (n < 4 || *mode == '0'))
+                return 0;
+        origin = config_origin(c, "logfile_mode");
+        return config_fail(e, "%s: [DEFAULT] logfile_mode = '%.20s': must be an octal number from 0 to 0777", strempty(origin), mode);
+}
+
 static int check_queues(const Config *c, ConfigError *e) {
         if (config_boolean(c, "oslo_messaging_rabbit.rabbit_ha_queues") && config_boolean(c, "oslo_messaging_rabbit.rabbit_quorum_queue")) {
                 _cleanup_free_ char *a = config_origin(c, "oslo_messaging_rabbit.rabbit_ha_queues");
@@ -122,6 +133,8 @@ int config_check(Config *c, ConfigError *e) {
         }
 
         r = check_host(c, e);
+        if (r >= 0)
+                r = check_log_mode(c, e);
         if (r >= 0)
                 r = check_queues(c, e);
         if (r >= 0)

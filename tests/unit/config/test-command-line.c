@@ -11,7 +11,7 @@ static void every_option_of_the_table_is_taken(void **state) {
         for (size_t i = 0; (o = option_table_at(i)); i++) {
                 _cleanup_(config_unrefp) Config *c = NULL;
                 char name[256], flag[300], lo[32];
-                const char *value = "x";
+                const char *value = "0";
 
                 option_full_name(o, name, sizeof name);
                 snprintf(flag, sizeof flag, "--%s%s%s", strempty(o->group), o->group ? "-" : "", o->name);

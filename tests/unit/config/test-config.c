@@ -244,6 +244,20 @@ static void what_excludes_each_other_is_refused(void **state) {
                             "set one of them to false");
 }
 
+static void a_mode_that_is_none_is_refused(void **state) {
+        static const char *const wrong[] = { "abc", "0888", "01777", "-1", "" };
+        Fixture *f = *state;
+
+        for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
+                char text[64], expected[160];
+
+                snprintf(text, sizeof text, "[DEFAULT]\nlogfile_mode = %s\n", wrong[i]);
+                fixture_write(f, "x.conf", text);
+                snprintf(expected, sizeof expected, "x.conf:2: [DEFAULT] logfile_mode = '%s': must be an octal number from 0 to 0777", wrong[i]);
+                assert_string_equal(REFUSED(f, "--config-file=x.conf"), expected);
+        }
+}
+
 static void open_log(const Fixture *f, LogLevel level) {
         char path[128], why[256];
 
@@ -315,6 +329,7 @@ int main(void) {
                 cmocka_unit_test(a_test_gives_its_own_values),
                 CASE(numbers_in_the_wrong_order_are_named_or_put_right),
                 CASE(what_excludes_each_other_is_refused),
+                CASE(a_mode_that_is_none_is_refused),
                 CASE(what_is_odd_is_logged),
                 CASE(the_log_is_told_every_secret),
         };

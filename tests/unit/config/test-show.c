@@ -116,7 +116,7 @@ static void show_config_can_be_read_again(void **state) {
         const Option *o;
 
         fixture_write(f, "x.conf", "[DEFAULT]\ndns_server = a\ndns_server = b\ntempdir = a$$host\nvirt_mkfs = a\n b\n"
-                           "logfile_mode = \"'q'\"\n[libvirt]\ndisk_cachemodes = x=y, z=a\n");
+                           "log_date_format = \"'q'\"\n[libvirt]\ndisk_cachemodes = x=y, z=a\n");
         a = LOAD(f, "--config-file=x.conf");
         text = printed(a);
         fixture_write(f, "y.conf", text);
