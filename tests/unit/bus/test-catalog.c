@@ -88,7 +88,7 @@ static void read_catalog(Ids *ids) {
                         subject = true;
                 else if (in_head && startswith(line, "Defined-By: nova-compute"))
                         defined = true;
-                else if (in_head && startswith(line, "Documentation: man:"))
+                else if (in_head && startswith(line, "Documentation: "))
                         documented = true;
                 else if (!in_head)
                         text++;
