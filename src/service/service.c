@@ -259,6 +259,21 @@ static void trouble_add(FILE *f, bool *first, const char *what, const char *why)
                 fprintf(f, ": %s", why);
 }
 
+/* Only the first by name: when a hypervisor hangs they may be many, and all are on D-Bus. */
+static void trouble_of_stalled(const Service *s, FILE *f, bool *first) {
+        size_t more = 0;
+
+        if (!s->stalled)
+                return;
+        for (const StalledCall *c = s->stalled->next; c; c = c->next)
+                more++;
+        trouble_add(f, first, s->stalled->name, NULL);
+        if (more > 0)
+                fprintf(f, " and %zu more calls have overrun their deadlines", more);
+        else
+                fputs(" has overrun its deadline", f);
+}
+
 /* One line for people: what is not well, most telling first. */
 static char *trouble_text(const Service *s) {
         char *text = NULL;
@@ -299,8 +314,7 @@ static char *trouble_text(const Service *s) {
         manager = service_is_up(s) && s->manager->ops->trouble ? s->manager->ops->trouble(s->manager) : NULL;
         if (manager)
                 trouble_add(f, &first, manager, NULL);
-        for (const StalledCall *c = s->stalled; c; c = c->next)
-                trouble_add(f, &first, c->name, "has overrun its deadline");
+        trouble_of_stalled(s, f, &first);
 
         if (fclose(f) < 0)
                 free(TAKE_PTR(text));
