@@ -129,7 +129,7 @@ static void a_stop_does_not_wait_for_ever(void **state) {
         before = now_monotonic();
         fixture_stop(&f);
         assert_true(now_monotonic() - before >= USEC_PER_SEC);
-        assert_true(now_monotonic() - before < 4 * USEC_PER_SEC);
+        assert_true(now_monotonic() - before < 20 * USEC_PER_SEC);       /* a bound, not a figure: machines are slow */
         assert_int_equal(service_operations_running(f.service), 1);
 
         /* A new start does not mind what the old one left, nor the other way round. */
