@@ -117,6 +117,7 @@ const PeriodicTask *bus_manager_tasks(Manager *m, size_t *ret_n);
 
 int bus_verb_start(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_verb_stop(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int bus_verb_kill(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_verb_reload(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_verb_report_state(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_verb_update_available_resource(sd_bus_message *m, void *userdata, sd_bus_error *error);

@@ -67,7 +67,7 @@ static int verb_ask_service(Bus *b, sd_bus_message *m, const char *what, int (*b
         return 1;
 }
 
-/* Start and Stop answer when the service has come to the state that was asked for, which its observers tell. */
+/* Start, Stop and Kill answer when the service has come to the state that was asked for, which its observers tell. */
 static int verb_change_state(Bus *b, sd_bus_message *m, const char *verb, int (*begin)(Service *s), BusCallWait wait,
                              const char *what, sd_bus_error *error) {
         BusCall *c;
@@ -94,6 +94,10 @@ int bus_verb_start(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
 int bus_verb_stop(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return verb_change_state(userdata, m, "stop", service_stop, WAIT_STOPPED, "The service could not be stopped", error);
+}
+
+int bus_verb_kill(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return verb_change_state(userdata, m, "kill", service_kill, WAIT_STOPPED, "The service could not be taken off the list", error);
 }
 
 int bus_verb_reload(sd_bus_message *m, void *userdata, sd_bus_error *error) {

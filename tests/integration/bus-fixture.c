@@ -97,6 +97,10 @@ int service_stop(Service *s) {
         return 0;
 }
 
+int service_kill(Service *s) {
+        return service_stop(s);
+}
+
 static void finish_held(Service *s, int r, const NovaException *e) {
         size_t n = s->n_held;
         struct Held held[HELD_MAX];

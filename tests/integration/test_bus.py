@@ -232,7 +232,7 @@ class Authorization(BusTest):
     def test_every_verb_is_refused_to_bob_and_does_nothing(self):
         self.word('slow')
         before = self.fixture.asked()
-        for verb, args in (('Start', ()), ('Stop', ()), ('Reload', ()), ('ReportState', ()), ('UpdateAvailableResource', ()),
+        for verb, args in (('Start', ()), ('Stop', ()), ('Kill', ()), ('Reload', ()), ('ReportState', ()), ('UpdateAvailableResource', ()),
                            ('Enable', ()), ('Disable', ('because',)), ('RunPeriodicTask', ('update_available_resource',))):
             with self.subTest(verb=verb):
                 self.assertError(CHALLENGE, 'Access denied', self.bob.verb, verb, *args)

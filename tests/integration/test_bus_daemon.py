@@ -147,6 +147,17 @@ class RunningDaemon(DaemonTest):
         self.alice.verb('ReportState')
         self.assertEqual(self.daemon.stop(), 0)
 
+    # checklist: 74
+    def test_kill_stops_it_and_takes_the_host_off_the_list(self):
+        self.assertError(CHALLENGE, 'Access denied', self.bob.verb, 'Kill')
+        self.assertEqual(self.daemon.sql('SELECT count(*) AS n FROM services WHERE deleted = 0')[0]['n'], 1)
+        self.alice.verb('Kill', timeout=20)
+        self.assertEqual(self.bob.get('State'), 'stopped')
+        for table in ('services', 'compute_nodes'):
+            self.assertEqual(self.daemon.sql('SELECT count(*) AS n FROM %s WHERE deleted = 0' % table)[0]['n'], 0, table)
+        self.alice.verb('Start', timeout=20)
+        eventually(lambda: self.daemon.sql('SELECT count(*) AS n FROM services WHERE deleted = 0')[0]['n'] == 1, what='a new row')
+
     def test_reload_takes_over_or_says_what_is_wrong(self):
         self.alice.verb('Reload')
         self.daemon.configure(report_interval='often')
