@@ -281,6 +281,7 @@ static void operation_run(Operation *o) {
                 .operation = o->method->name,
         });
 
+        log_debug("%s begins", o->method->name);
         if (o->manager->ops->before_method)
                 o->manager->ops->before_method(o->manager, o);
         r = o->method->run(o, &o->result, &o->exception);

@@ -520,10 +520,9 @@ class Stop(LifeTest):
     # checklist: 74
     def test_what_runs_is_answered_before_the_end(self):
         d = self.daemon(faults=['get_host_uptime:slow:1']).start()
-        caller, bob = self.caller(), self.client('bob')
-        before = bob.get('Requests')
+        caller = self.caller()
         ids = [caller.send('get_host_uptime') for _ in range(3)]
-        eventually(lambda: bob.get('Requests') == before + 3, what='the calls')
+        eventually(lambda: d.text().count('get_host_uptime begins') == 3, what='the calls')
         self.stopped(d)
         self.assertEqual([a.get('failure') for a in caller.answers(ids, 3).values()], [None] * 3)
         self.assertEqual(self.waiting(), 0)
@@ -536,6 +535,7 @@ class Stop(LifeTest):
         before = bob.get('Requests')
         ids = [caller.send('get_host_uptime') for _ in range(12)]
         eventually(lambda: bob.get('Requests') == before + 12, what='all of them with the daemon')
+        d.wait_logged('get_host_uptime begins')
         self.stopped(d)
         left = self.waiting()
         self.assertTrue(6 <= left <= 11, left)

@@ -821,10 +821,10 @@ class Absence(OnHost):
         raw = self.connect()
         self.daemon.fault('get_host_uptime:slow:2')
         self.addCleanup(self.daemon.fault)
-        before = self.bus().get('Requests')
+        since = len(self.daemon.text())
         running = raw.request('get_host_uptime')
         raw.publish(enveloped(running))
-        eventually(lambda: self.bus().get('Requests') == before + 1, what='the request taken')
+        self.daemon.wait_logged('get_host_uptime begins', since=since)
         ended = []
         thread = threading.Thread(target=lambda: ended.append(self.daemon.stop()))
         thread.start()
