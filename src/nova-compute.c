@@ -1,7 +1,9 @@
 /* nova-compute: the service that turns this machine into a compute host. The start reads like the original's: default
  * flag file, flags, logging, monkey patch, Service.create, serve, wait. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "basic/log.h"
 #include "basic/path-util.h"
@@ -12,6 +14,17 @@
 static int say(const char *program, const char *what) {
         fprintf(stderr, "%s: %s\n", program, what);
         return EX_CONFIG;
+}
+
+/* 0 to 2 are open, whatever we were started with: else lines of the log would go to whatever gets these numbers. */
+static void hold_standard_descriptors(void) {
+        int fd;
+
+        do
+                fd = open("/dev/null", O_RDWR);
+        while (fd >= 0 && fd <= STDERR_FILENO);
+        if (fd >= 0)
+                (void) close(fd);
 }
 
 int main(int argc, char **argv) {
@@ -26,6 +39,7 @@ int main(int argc, char **argv) {
         Service *server = NULL;
         int r, inserted;
 
+        hold_standard_descriptors();
         r = executable_directory(&directory);
         if (r >= 0)
                 r = inserted = default_flagfile(NULL, directory, argv, false, &args);
