@@ -18,6 +18,7 @@
 
 #define SERVERS_MAX 16
 #define STEP_MARGIN_USEC (25 * USEC_PER_SEC)            /* beyond start_step_timeout, asked of systemd anew at each step */
+#define STATUS_MAX 2000                                 /* bytes */
 #define STOP_MARGIN_USEC (5 * USEC_PER_SEC)             /* beyond stop_timeout, for what follows the services */
 #define ABANDON_USEC (200 * USEC_PER_MSEC)              /* jobs that outlived the services' own limit */
 
@@ -44,9 +45,24 @@ static const ManagerClass *const manager_classes[] = { &compute_manager_class, N
 
 /* ---- systemd ---- */
 
-/* One message for all that a change has to tell: each costs systemd a turn of its loop, and its socket holds few. */
+/* A status is one line, and systemd takes no message above 4 KiB: it would drop READY along with it. */
+static void status_tidy(char *text) {
+        size_t n = strnlen(text, STATUS_MAX);
+
+        while (text[n] && n > 0 && (text[n] & 0xc0) == 0x80)
+                n--;
+        text[n] = '\0';
+        text[0] = (char) toupper((unsigned char) text[0]);
+        for (char *c = text; (c = strchr(c, '\n')); c++)
+                *c = ' ';
+}
+
+/* One message for all that a change has to tell: each costs systemd a turn of its loop, and its socket holds few. What
+ * could not be sent, for want of a descriptor, is sent with the next change. */
 static void daemon_status(Daemon *d) {
         _cleanup_free_ char *text = NULL;
+        ServiceStep told = d->told;
+        bool ready = d->ready;
         ServiceState state;
         char more[80] = "";
         const char *what;
@@ -55,12 +71,12 @@ static void daemon_status(Daemon *d) {
         if (d->stopping || !d->service)
                 return;
         state = service_state(d->service);
-        if (!d->ready && state == SERVICE_STARTING && service_step(d->service) != d->told) {
-                d->told = service_step(d->service);
+        if (!ready && state == SERVICE_STARTING && service_step(d->service) != told) {
+                told = service_step(d->service);
                 snprintf(more, sizeof more, "\nEXTEND_TIMEOUT_USEC=%llu",
                          (unsigned long long) (config_integer(d->config, "start_step_timeout") * USEC_PER_SEC + STEP_MARGIN_USEC));
-        } else if (!d->ready && (state == SERVICE_RUNNING || state == SERVICE_DEGRADED)) {
-                d->ready = true;
+        } else if (!ready && (state == SERVICE_RUNNING || state == SERVICE_DEGRADED)) {
+                ready = true;
                 snprintf(more, sizeof more, "\nREADY=1");
         }
         what = service_trouble(d->service);
@@ -69,15 +85,20 @@ static void daemon_status(Daemon *d) {
                      : state == SERVICE_RUNNING  ? "consuming and reporting"
                                                  : "at rest";
         r = asprintf(&text, "%s on host %s: %s", service_state_to_string(state), service_host(d->service), what);
-        if (r >= 0)
-                text[0] = (char) toupper((unsigned char) text[0]);
-        else
+        if (r < 0) {
                 text = NULL;
+                return;
+        }
+        status_tidy(text);
         if (streq_ptr(text, d->status) && !*more)
                 return;
+        r = sd_notifyf(false, "STATUS=%s%s", text, more);
+        if (r < 0)
+                return;
+        d->told = told;
+        d->ready = ready;
         free(d->status);
         d->status = TAKE_PTR(text);
-        (void) sd_notifyf(false, "STATUS=%s%s", strempty(d->status), more);
 }
 
 static void daemon_end(Daemon *d, int result) {
