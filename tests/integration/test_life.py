@@ -5,9 +5,9 @@ import re
 import signal
 import socket
 import sqlite3
+import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unittest
 import uuid
@@ -19,7 +19,6 @@ from novatest import BINARY, BUILD, CONTEXT, SLOW, Daemon, eventually, rpc_clien
 
 FANOUT = 'compute_fanout_testhost:nova-compute:1'
 QUEUES = {'compute', 'compute.testhost', FANOUT}
-SERVING = ('running', 'degraded')
 WRONG_MODULES = os.path.join(BUILD, 'tests', 'unit', 'virt')
 
 
@@ -299,6 +298,42 @@ class Start(LifeTest):
         self.assertEqual(d.stop(), 0)
 
 
+    # checklist: 84
+    def test_a_host_may_have_dots_and_dashes_in_its_name(self):
+        d = self.daemon(host='node-1.rack_2.example.org').start()
+        self.assertLessEqual({'compute.node-1.rack_2.example.org', 'compute_fanout_node-1.rack_2.example.org:nova-compute:1'},
+                             set(self.broker.queues(self.vhost)))
+        self.assertIn('load average', self.caller().call('get_host_uptime', key='compute.node-1.rack_2.example.org')['result'])
+        self.assertEqual(d.stop(), 0)
+
+    # checklist: 79
+    def test_the_watchdog_is_fed_while_the_start_hangs(self):
+        d = self.daemon(faults=['*:hang'], options={'start_step_timeout': '60', 'stop_timeout': '1'})
+        d.launch(environment={'WATCHDOG_USEC': '400000'})
+        eventually(lambda: d.drain().count('WATCHDOG=1') >= 4, what='the watchdog fed')
+        self.assertNotIn('READY=1', d.drain())
+        self.assertIn('STATUS=Starting on host testhost: init_host', d.drain())
+        self.assertIn('EXTEND_TIMEOUT_USEC=85000000', d.drain())
+        self.assertEqual(d.stop(), 0)
+
+    def test_a_start_without_standard_descriptors_gives_their_numbers_to_nothing(self):
+        d = self.daemon(wrapper=['sh', '-c', 'exec "$@" <&- >&- 2>&-', 'sh']).start()
+        self.assertEqual([os.readlink('/proc/%d/fd/%d' % (d.process.pid, fd)) for fd in range(3)], ['/dev/null'] * 3)
+        self.assertIn('load average', self.caller().call('get_host_uptime')['result'])
+        self.assertEqual(d.stop(), 0)
+
+    def test_too_few_descriptors_are_told_and_it_is_ready_once_there_are_more(self):
+        d = self.daemon(wrapper=['prlimit', '--nofile=24:4096'])
+        d.launch()
+        bob = self.client('bob')
+        eventually(lambda: 'Too many open files' in bob.get('Trouble'), what='the trouble')
+        subprocess.run(['prlimit', '--pid=%d' % d.process.pid, '--nofile=4096:4096'], check=True)
+        d.wait_notified('READY=1', 30)
+        eventually(lambda: bob.get('State') == 'running', 30, 'running')
+        self.assertIn('load average', self.caller().call('get_host_uptime')['result'])
+        self.assertEqual(d.stop(), 0)
+
+
 class Reports(LifeTest):
 
     # checklist: 65, 67, 75
@@ -433,6 +468,25 @@ class Stop(LifeTest):
                 self.faults(d)
                 d.start()
                 self.assertEqual(d.stop(), 0)
+
+    # checklist: 45, 74
+    def test_a_signal_ends_it_while_an_instance_is_recovered(self):
+        d = self.daemon(options={'stop_timeout': '2', 'start_step_timeout': '30'}).start()
+        self.assertEqual(d.stop(), 0)
+        d.change("INSERT INTO instances (id, uuid, name, host, node, vm_state, task_state, power_state, memory_mb, vcpus, created_at) VALUES "
+                 "(1, '6f9e0f3a-5b0f-4f0e-9d3b-0d1d5c3a2b10', 'instance-00000001', 'testhost', 'testhost', 'active', NULL, 1, 512, 1, "
+                 "'2026-01-01 00:00:00.000000')")
+        self.faults(d, 'get_info:hang', 'plug_vifs:hang')
+        d.start()                                               # one instance holds up nobody
+        self.assertIn('load average', self.caller().call('get_host_uptime')['result'])
+        bob = self.client('bob')
+        self.stopped(d, signal.SIGINT)
+        bob.close()
+        self.faults(d)
+        d.start()
+        [row] = d.sql('SELECT * FROM instances WHERE deleted = 0')
+        self.assertEqual((row['vm_state'], row['host']), ('active', 'testhost'))
+        self.assertEqual(d.stop(), 0)
 
     # checklist: 74
     def test_a_signal_ends_it_while_a_database_is_locked(self):
@@ -576,6 +630,43 @@ class Stop(LifeTest):
         self.faults(d)
         d.start()
         self.assertIn('load average', caller.answers([i])[i]['result'])
+
+    # checklist: 64
+    def test_what_a_killed_daemon_had_begun_is_done_by_the_next(self):
+        d = self.daemon(faults=['get_host_uptime:hang']).start()
+        caller, bob = self.caller(), self.client('bob')
+        ids = [caller.send('get_host_uptime') for _ in range(5)]
+        eventually(lambda: bob.get('Requests') == 5, what='the calls')
+        d.kill()
+        self.faults(d)
+        d.start()
+        answers = caller.answers(ids)
+        self.assertTrue(all('load average' in answers[i]['result'] for i in ids))
+        self.assertEqual(self.consumers(FANOUT), 1)
+        self.assertEqual(d.stop(), 0)
+
+    # checklist: 25, 74, 83
+    def test_many_stops_starts_and_reloads_leave_nothing_behind(self):
+        d = self.daemon().start()
+        alice, caller = self.client('alice'), self.caller()
+        of = lambda what: len(os.listdir('/proc/%d/%s' % (d.process.pid, what)))
+
+        def around():
+            alice.verb('Stop', timeout=20)
+            alice.verb('Start', timeout=20)
+            d.signal(signal.SIGHUP)
+            self.assertIn('load average', caller.call('get_host_uptime')['result'])
+        for _ in range(3):
+            around()
+        descriptors = of('fd')
+        for _ in range(10):
+            around()
+        eventually(lambda: d.text().count('configuration reloaded') == 13, what='the reloads')
+        eventually(lambda: of('fd') <= descriptors, what='no more descriptors than before')
+        self.assertLess(of('task'), 40)
+        self.assertEqual(set(self.broker.queues(self.vhost)) - {caller.queue}, QUEUES)
+        self.assertEqual(len(d.sql('SELECT * FROM services')), 1)
+        self.assertEqual(d.stop(), 0)
 
     # checklist: 25, 74
     def test_stop_and_start_by_the_bus(self):
