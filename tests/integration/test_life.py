@@ -323,10 +323,15 @@ class Start(LifeTest):
         self.assertEqual(d.stop(), 0)
 
     def test_too_few_descriptors_are_told_and_it_is_ready_once_there_are_more(self):
-        d = self.daemon(wrapper=['prlimit', '--nofile=24:4096'])
-        d.launch()
-        bob = self.client('bob')
-        eventually(lambda: 'Too many open files' in bob.get('Trouble'), what='the trouble')
+        for n in range(26, 16, -1):                             # where the last ones go depends on which thread comes first
+            d = self.daemon(wrapper=['prlimit', '--nofile=%d:4096' % n]).launch()
+            bob = self.client('bob')
+            eventually(lambda: bob.get('State') in ('running', 'degraded'), 20, 'the end of the start')
+            if 'READY=1' not in d.drain(0.1):
+                break                                           # there was no descriptor for it
+            self.assertEqual(d.stop(), 0)
+            bob.close()
+        self.assertIn('Too many open files', bob.get('Trouble'))
         subprocess.run(['prlimit', '--pid=%d' % d.process.pid, '--nofile=4096:4096'], check=True)
         d.wait_notified('READY=1', 30)
         eventually(lambda: bob.get('State') == 'running', 30, 'running')
