@@ -38,8 +38,10 @@ def rootfs(folder, packages=HOST):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(os.path.dirname(os.path.abspath(folder)), exist_ok=True)
     hold = 'printf "#!/bin/sh\\nexit 101\\n" >"$1/usr/sbin/policy-rc.d"; chmod +x "$1/usr/sbin/policy-rc.d"'
-    # sources as this machine has them where it says so, else mmdebstrap's own default
-    done = subprocess.run(['mmdebstrap', '--quiet', '--mode=root', '--variant=minbase', '--include=' + wanted,
+    # Sources as this machine has them where it says so, else mmdebstrap's own default. In namespaces: scripts of packages stop
+    # what they see running (polkitd's by its path), and nothing mounted or running is left when this is broken off.
+    done = subprocess.run(['unshare', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child=SIGKILL', '--mount-proc',
+                           'mmdebstrap', '--quiet', '--mode=root', '--variant=minbase', '--include=' + wanted,
                            '--setup-hook=mkdir -p "$1/usr/sbin"; ' + hold,
                            '--customize-hook=rm -f "$1/usr/sbin/policy-rc.d"; : >"$1/etc/machine-id"',
                            '--customize-hook=for u in alice:1500 bob:1501; do chroot "$1" useradd -m -u ${u#*:} -s /bin/bash ${u%:*}; done',
