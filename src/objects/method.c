@@ -24,6 +24,16 @@ const char *argument_type_to_string(ArgumentType t) {
         return type_names[t];
 }
 
+const char *method_recovery_to_string(MethodRecovery r) {
+        static const char *const names[_RECOVER_MAX] = {
+                [RECOVER_FAIL] = "fail",
+                [RECOVER_AGAIN] = "again",
+                [RECOVER_UNDO] = "undo",
+        };
+
+        return r >= 0 && r < _RECOVER_MAX ? names[r] : NULL;
+}
+
 static bool type_matches(const Argument *a, const json_t *value) {
         if (json_is_null(value))
                 return (a->flags & ARGUMENT_NULLABLE) || a->type == ARGUMENT_ANY;

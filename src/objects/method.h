@@ -48,6 +48,16 @@ enum {
 
 typedef struct Operation Operation;     /* service/operation.h */
 
+/* What a start does with an operation that an earlier run of the daemon accepted and did not finish. One that had not begun
+ * simply runs. */
+typedef enum MethodRecovery {
+        RECOVER_FAIL,                   /* it ends failed, with a fault that says why; task_state is cleared */
+        RECOVER_AGAIN,                  /* it runs again: the method finds out how far it had come */
+        RECOVER_UNDO,                   /* undo puts back what was half made, then as RECOVER_FAIL */
+        _RECOVER_MAX,
+} MethodRecovery;
+const char *method_recovery_to_string(MethodRecovery r);        /* "fail", "again", "undo" */
+
 typedef struct Method {
         const char *name;
         const Argument *arguments;
@@ -57,6 +67,13 @@ typedef struct Method {
         usec_t deadline;                /* 0 = none */
         const char *action;             /* polkit action when asked for on D-Bus; NULL = not offered there */
         int (*run)(Operation *o, json_t **ret_result, NovaException *e);        /* 0 or -errno with @e; *ret_result NULL = null */
+
+        /* Once, right after the request is safe and before its turn: what the world may know at once. Not on the main loop;
+         * may use the store. Operations of one instance are told in the order of acceptance. NULL = nothing. */
+        void (*accepted)(Operation *o);
+        MethodRecovery recovery;        /* of those that METHOD_CHANGES_STATE */
+        /* Of RECOVER_UNDO: puts back what was half made. On a worker, under the operation's key. 0 or -errno with @e. */
+        int (*undo)(Operation *o, NovaException *e);
 } Method;
 
 /* Checks @args (a JSON object, or NULL = {}) against the list: missing ones and wrong types are TypeError with the

@@ -195,16 +195,33 @@ void operation_gate_foreach(OperationGate *g, void (*f)(const OperationInfo *inf
         (void) pthread_mutex_lock(&g->lock);
         for (Operation *o = g->first; o; o = o->gate_next) {
                 OperationInfo info = {
+                        .id = o->id,
                         .method = o->method->name,
                         .instance_uuid = o->instance_uuid,
                         .request_id = context_request_id(o->context),
                         .origin = o->origin,
                         .begun = o->begun,
+                        .cancelled = operation_cancelled(o),
+                        .progress = atomic_load(&o->progress),
+                        .step = o->step,
                         .age = now - MIN(now, o->accepted),
                 };
                 f(&info, userdata);
         }
         (void) pthread_mutex_unlock(&g->lock);
+}
+
+int operation_cancel(OperationGate *g, uint64_t id) {
+        int r = -ENOENT;
+
+        (void) pthread_mutex_lock(&g->lock);
+        for (Operation *o = g->first; o; o = o->gate_next)
+                if (o->id == id) {
+                        r = atomic_exchange(&o->cancelled, true) ? -EALREADY : 0;
+                        break;
+                }
+        (void) pthread_mutex_unlock(&g->lock);
+        return r;
 }
 
 /* ---- operations ---- */
@@ -223,6 +240,7 @@ static const char *arguments_instance_uuid(const json_t *args) {
 
 int operation_new(Operation **ret, Manager *manager, const Method *method, RequestContext *context, const json_t *args,
                   OperationOrigin origin, void (*finished)(Operation *o), void *origin_data, NovaException *e) {
+        static atomic_uint_fast64_t last_id;    /* of the process: the service's runs have a gate each */
         _cleanup_(operation_freep) Operation *o = NULL;
         const char *uuid;
         int r;
@@ -236,6 +254,7 @@ int operation_new(Operation **ret, Manager *manager, const Method *method, Reque
         o = calloc(1, sizeof *o);
         if (!o)
                 return -ENOMEM;
+        o->id = atomic_fetch_add(&last_id, 1) + 1;
         o->method = method;
         o->manager = manager;
         o->origin = origin;
@@ -264,6 +283,7 @@ Operation *operation_free(Operation *o) {
         json_decref(o->result);
         exception_done(&o->exception);
         free(o->instance_uuid);
+        free(o->step);
         free(o);
         return NULL;
 }
@@ -284,7 +304,8 @@ static void operation_run(Operation *o) {
         log_debug("%s begins", o->method->name);
         if (o->manager->ops->before_method)
                 o->manager->ops->before_method(o->manager, o);
-        r = o->method->run(o, &o->result, &o->exception);
+        r = operation_cancelled(o) ? operation_refuse_cancelled(o, &o->exception)
+                                   : o->method->run(o, &o->result, &o->exception);
         if (r < 0 && !exception_is_set(&o->exception))
                 (void) exception_set_errno(&o->exception, r, o->method->name);
 
@@ -353,6 +374,9 @@ void operation_submit(Operation *o, OperationGate *gate, Pool *pool) {
                 return;
         }
 
+        if (o->method->accepted)
+                o->method->accepted(o);
+
         if (o->method->flags & METHOD_QUICK) {
                 if (operation_begin(o))
                         operation_run(o);
@@ -380,4 +404,35 @@ void operation_submit(Operation *o, OperationGate *gate, Pool *pool) {
                 (void) operation_begin(o);      /* to be answered, not handed back: it would come again at once */
         }
         operation_end(o);
+}
+
+/* ---- of one that runs ---- */
+
+int operation_step(Operation *o, const char *step) {
+        OperationGate *g = o->gate;
+        char *copy = NULL, *before;
+
+        if (!isempty(step) && !(copy = strdup(step)))
+                return -ENOMEM;
+        if (g)
+                (void) pthread_mutex_lock(&g->lock);
+        before = o->step;
+        o->step = copy;
+        if (g)
+                (void) pthread_mutex_unlock(&g->lock);
+        free(before);
+        return 0;
+}
+
+void operation_progress(Operation *o, unsigned percent) {
+        atomic_store(&o->progress, MIN(percent, 100u));
+}
+
+bool operation_cancelled(const Operation *o) {
+        return atomic_load(&o->cancelled);
+}
+
+int operation_refuse_cancelled(const Operation *o, NovaException *e) {
+        (void) exception_setf(e, EXC_NOVA, "%s was cancelled", o->method->name);
+        return -ECANCELED;
 }

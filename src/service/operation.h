@@ -3,6 +3,8 @@
  * belongs to one thread at a time. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include <jansson.h>
 
 #include "objects/context.h"
@@ -46,15 +48,23 @@ void operation_gate_count_refused(OperationGate *g);
 
 /* An operation in flight, for display; lives during the call. */
 typedef struct OperationInfo {
+        uint64_t id;                    /* of this run of the daemon */
         const char *method;
         const char *instance_uuid;      /* NULL = none */
         const char *request_id;
         OperationOrigin origin;
         bool begun;                     /* on a worker */
+        bool cancelled;                 /* somebody asked it to stop */
+        unsigned progress;              /* percent */
+        const char *step;               /* the step it is in; NULL = none named */
         usec_t age;                     /* since it was accepted */
 } OperationInfo;
 /* Calls @f for each under the gate's lock, oldest first: @f must be short and call nothing of the gate. */
 void operation_gate_foreach(OperationGate *g, void (*f)(const OperationInfo *info, void *userdata), void *userdata);
+
+/* Any thread: asks the operation of that number to stop at its next safe point; one that has not begun does not begin, and
+ * ends with an exception that says so. 0; -ENOENT if there is none in flight; -EALREADY if it was asked before. */
+int operation_cancel(OperationGate *g, uint64_t id);
 
 /* ---- operations ---- */
 
@@ -76,6 +86,10 @@ struct Operation {
         void *origin_data;              /* the RpcRequest, the D-Bus call's token, … */
 
         /* private to operation.c */
+        uint64_t id;
+        atomic_uint progress;
+        atomic_bool cancelled;
+        char *step;                     /* under the gate's lock */
         OperationGate *gate;
         Operation *gate_previous, *gate_next;
 };
@@ -91,3 +105,12 @@ DEFINE_CLEANUP(Operation *, operation_free)
 /* Runs it: METHOD_QUICK here and now, others on the pool under their kind and key. finished is called in every case,
  * also when the gate or the pool refuses (then with an exception and begun false). @gate may be NULL. Any thread. */
 void operation_submit(Operation *o, OperationGate *gate, Pool *pool);
+
+/* ---- of an operation that runs: on the thread that runs it ---- */
+
+/* Names the step that begins; NULL or "" ends the last one. Cheap. 0 or -ENOMEM, which nobody has to mind. */
+int operation_step(Operation *o, const char *step);
+void operation_progress(Operation *o, unsigned percent);
+/* Somebody cancelled it: it stops at its next safe point and fails with operation_refuse_cancelled. */
+bool operation_cancelled(const Operation *o);
+int operation_refuse_cancelled(const Operation *o, NovaException *e);   /* -ECANCELED with @e */

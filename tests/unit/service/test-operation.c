@@ -9,7 +9,7 @@
 
 #define UUID "6f9e0f3a-5b0f-4f0e-9d3b-0d1d5c3a2b10"
 
-static atomic_int blocked, hooks;
+static atomic_int blocked, hooks, accepts;
 static sem_t released;          /* one post lets one run_block end */
 
 static int run_echo(Operation *o, json_t **ret, NovaException *e) {
@@ -37,6 +37,19 @@ static int run_deadline(Operation *o, json_t **ret, NovaException *e) {
         return 0;
 }
 
+static int run_steps(Operation *o, json_t **ret, NovaException *e) {
+        assert_return_code(operation_step(o, "first"), 0);
+        operation_progress(o, 40);
+        run_block(o, ret, e);
+        assert_return_code(operation_step(o, ""), 0);
+        return operation_cancelled(o) ? operation_refuse_cancelled(o, e) : 0;
+}
+
+static void count_accepted(Operation *o) {
+        assert_false(o->begun);
+        atomic_fetch_add(&accepts, 1);
+}
+
 static const Argument arguments[] = {{"arg", ARGUMENT_STRING, ARGUMENT_OPTIONAL}, {}};
 static const Method echo = {"echo", arguments, METHOD_QUICK, SERVED_ZED, JOB_QUERY, 0, NULL, run_echo};
 static const Method slow_echo = {"slow_echo", arguments, 0, SERVED_ZED, JOB_QUERY, 0, NULL, run_echo};
@@ -45,6 +58,9 @@ static const Method errno_only = {"errno_only", arguments, 0, SERVED_ZED, JOB_QU
 static const Method block = {"block", arguments, METHOD_PER_INSTANCE, SERVED_ZED, JOB_STATE, 0, NULL, run_block};
 static const Method unhurried = {"unhurried", arguments, 0, SERVED_ZED, JOB_QUERY, 0, NULL, run_deadline};
 static const Method hurried = {"hurried", arguments, 0, SERVED_ZED, JOB_QUERY, 10 * USEC_PER_SEC, NULL, run_deadline};
+
+static const Method steps = {.name = "steps", .arguments = arguments, .flags = METHOD_PER_INSTANCE, .served = SERVED_ZED,
+                             .kind = JOB_STATE, .run = run_steps, .accepted = count_accepted};
 
 static void before_method(Manager *m, const Operation *o) {
         atomic_fetch_add(&hooks, 1);
@@ -88,6 +104,7 @@ static int setup(void **state) {
 
         f = (Fixture){};
         atomic_store(&blocked, 0);
+        atomic_store(&accepts, 0);
         assert_return_code(sem_init(&released, 0, 0), 0);
         atomic_store(&hooks, 0);
         assert_return_code(sd_event_new(&f.event), 0);
@@ -268,6 +285,52 @@ static void a_thousand_operations_from_workers_all_end_and_are_counted(void **st
         assert_int_equal(operation_gate_accepted(f->gate), N);
 }
 
+typedef struct Shown {
+        uint64_t id[2];
+        unsigned n, progress;
+        char step[32];
+        bool cancelled;
+} Shown;
+
+static void show(const OperationInfo *info, void *userdata) {
+        Shown *s = userdata;
+
+        if (s->n < ELEMENTSOF(s->id))
+                s->id[s->n] = info->id;
+        if (s->n++ > 0)
+                return;
+        s->progress = info->progress;
+        s->cancelled = info->cancelled;
+        snprintf(s->step, sizeof s->step, "%s", strempty(info->step));
+}
+
+static void steps_and_progress_are_shown_and_a_cancelled_one_stops_or_does_not_begin(void **state) {
+        Fixture *f = *state;
+        End first = {}, waiting = {};
+        Shown shown = {};
+
+        operation_submit(make(&steps, json_pack("{s:s}", "instance_uuid", UUID), &first), f->gate, f->pool);
+        operation_submit(make(&steps, json_pack("{s:s}", "instance_uuid", UUID), &waiting), f->gate, f->pool);
+        assert_int_equal(atomic_load(&accepts), 2);
+        run_until(f->event, atomic_load(&blocked) == 1);
+        operation_gate_foreach(f->gate, show, &shown);
+        assert_int_equal(shown.n, 2);
+        assert_string_equal(shown.step, "first");
+        assert_int_equal(shown.progress, 40);
+        assert_false(shown.cancelled);
+
+        assert_int_equal(operation_cancel(f->gate, shown.id[0]), 0);
+        assert_int_equal(operation_cancel(f->gate, shown.id[0]), -EALREADY);
+        assert_int_equal(operation_cancel(f->gate, shown.id[1]), 0);
+        assert_int_equal(operation_cancel(f->gate, shown.id[1] + 1), -ENOENT);
+        assert_return_code(sem_post(&released), 0);
+        run_until(f->event, atomic_load(&first.ended) && atomic_load(&waiting.ended));
+        assert_string_equal(first.text, "steps was cancelled");
+        assert_string_equal(waiting.text, "steps was cancelled");
+        assert_true(waiting.begun);
+        assert_int_equal(atomic_load(&blocked), 1);
+}
+
 static json_int_t deadline_of(Fixture *f, const Method *method) {
         End end = {};
         json_int_t deadline;
@@ -302,6 +365,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(an_idle_gate_tells_as_soon_as_it_is_closed, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_stopped_pool_hands_back_too, setup, teardown),
                 cmocka_unit_test_setup_teardown(the_shorter_of_the_gates_and_the_methods_time_counts, setup, teardown),
+                cmocka_unit_test_setup_teardown(steps_and_progress_are_shown_and_a_cancelled_one_stops_or_does_not_begin, setup,
+                                                teardown),
                 cmocka_unit_test_setup_teardown(a_thousand_operations_from_workers_all_end_and_are_counted, setup, teardown),
         };
 
