@@ -5,6 +5,7 @@
  * and the other JSON shapes are those of Nova. All pointers in are borrowed, all out are the caller's. */
 #pragma once
 
+#include <errno.h>
 #include <jansson.h>
 #include <systemd/sd-event.h>
 
@@ -15,7 +16,7 @@
 #include "objects/instance.h"
 
 #define COMPUTE_DRIVER_MAGIC 0x4e564456u        /* "NVDV": an object is a ComputeDriver */
-#define COMPUTE_DRIVER_ABI 1u
+#define COMPUTE_DRIVER_ABI 2u
 
 typedef struct ComputeDriver ComputeDriver;
 
@@ -27,6 +28,21 @@ typedef struct DomainInfo {
 } DomainInfo;
 
 typedef enum RebootType { REBOOT_SOFT, REBOOT_HARD } RebootType;
+
+/* What a long call asks and tells while it runs, always on the thread of that call and without a lock of the driver held.
+ * Any member may be NULL, and so may the pointer to all: the driver_… functions below know that. */
+typedef struct DriverHooks {
+        void (*step)(const char *step, void *userdata);         /* begins; of spawn: "image", "disks", "domain", "plugged" … */
+        void (*progress)(unsigned percent, void *userdata);     /* 0-100, of the whole call */
+        bool (*cancelled)(void *userdata);                      /* asked between steps; the call then undoes what it did and
+                                                                 * fails with -ECANCELED */
+        /* After the guest is defined and paused, before it runs: until the network says that the VIFs are plugged (zed 6.11).
+         * A failure fails the call. */
+        int (*wait_plugged)(void *userdata, NovaException *e);
+        /* snapshot: the task_state becomes @state, if it is @expected still. A failure fails the call. */
+        int (*task_state)(TaskState state, TaskState expected, void *userdata, NovaException *e);
+        void *userdata;
+} DriverHooks;
 
 /* What the driver tells on its own account. Called on any thread; must not call back into the driver, nor wait. After
  * cleanup_host and free nobody is told any more. What is told may be incomplete: after CONNECTED ask for everything. */
@@ -105,7 +121,7 @@ typedef struct ComputeDriverOps {
         /* --- guests: life --- */
         int (*spawn)(ComputeDriver *d, const RequestContext *c, const Instance *i, const json_t *image_meta,
                      const json_t *injected_files, const char *admin_password, const json_t *network_info,
-                     const json_t *block_device_info, NovaException *e);
+                     const json_t *block_device_info, const DriverHooks *hooks, NovaException *e);
         int (*destroy)(ComputeDriver *d, const RequestContext *c, const Instance *i, const json_t *network_info,
                        const json_t *block_device_info, bool destroy_disks, NovaException *e); /* absent is fine */
         int (*cleanup)(ComputeDriver *d, const RequestContext *c, const Instance *i, const json_t *network_info,
@@ -125,8 +141,10 @@ typedef struct ComputeDriverOps {
         int (*unrescue)(ComputeDriver *d, const RequestContext *c, const Instance *i, NovaException *e);
         int (*resume_state_on_host_boot)(ComputeDriver *d, const RequestContext *c, const Instance *i,
                                          const json_t *network_info, const json_t *block_device_info, NovaException *e);
+        /* The root disk becomes the image @image_id, which is uploaded: @image_meta is what the caller knows of it (name,
+         * visibility, properties; may be NULL), the driver adds disk_format, container_format and sizes. */
         int (*snapshot)(ComputeDriver *d, const RequestContext *c, const Instance *i, const char *image_id,
-                        void (*on_progress)(int percent, void *userdata), void *userdata, NovaException *e);
+                        const json_t *image_meta, const DriverHooks *hooks, NovaException *e);
         int (*quiesce)(ComputeDriver *d, const RequestContext *c, const Instance *i, const json_t *image_meta, NovaException *e);
         int (*unquiesce)(ComputeDriver *d, const RequestContext *c, const Instance *i, const json_t *image_meta, NovaException *e);
         int (*trigger_crash_dump)(ComputeDriver *d, const Instance *i, NovaException *e);
@@ -186,6 +204,32 @@ struct ComputeDriver {
         uint32_t abi;                   /* COMPUTE_DRIVER_ABI */
         const ComputeDriverOps *ops;
 };
+
+static inline void driver_progress(const DriverHooks *h, unsigned percent) {
+        if (h && h->progress)
+                h->progress(percent, h->userdata);
+}
+
+/* Begins a step of the call for @i, unless somebody cancelled it. 0, or -ECANCELED with @e. */
+static inline int driver_step(const DriverHooks *h, const char *step, const Instance *i, NovaException *e) {
+        if (h && h->cancelled && h->cancelled(h->userdata)) {
+                (void) exception_setf(e, EXC_NOVA, "The operation on instance %s was cancelled before its step \"%s\"", strempty(i->uuid), step);
+                if (e)
+                        e->error = -ECANCELED;
+                return -ECANCELED;
+        }
+        if (h && h->step)
+                h->step(step, h->userdata);
+        return 0;
+}
+
+static inline int driver_wait_plugged(const DriverHooks *h, NovaException *e) {
+        return h && h->wait_plugged ? h->wait_plugged(h->userdata, e) : 0;
+}
+
+static inline int driver_task_state(const DriverHooks *h, TaskState state, TaskState expected, NovaException *e) {
+        return h && h->task_state ? h->task_state(state, expected, h->userdata, e) : 0;
+}
 
 static inline ComputeDriver *compute_driver_free(ComputeDriver *d) {
         return d ? d->ops->free(d) : NULL;

@@ -179,10 +179,9 @@ static int fake_resume_state_on_host_boot(ComputeDriver *d, const RequestContext
         return change(d, "resume_state_on_host_boot", i, ANY, POWER_RUNNING, e);
 }
 
-static int fake_spawn(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i,
-                      const json_t *image_meta _unused_, const json_t *injected_files _unused_,
-                      const char *admin_password _unused_, const json_t *network_info, const json_t *block_device_info,
-                      NovaException *e) {
+/* The guest, still paused as a real one is until its network is there. */
+static int spawn_paused(ComputeDriver *driver, const Instance *i, const json_t *network_info, const json_t *block_device_info,
+                        NovaException *e) {
         _fake_call_ FakeCall c = fake_enter(driver, "spawn", e);
         Guest *g;
 
@@ -200,8 +199,52 @@ static int fake_spawn(ComputeDriver *driver, const RequestContext *context _unus
                 fake_guest_remove(c.d, g);
                 return fake_no_memory(&c, e);
         }
-        fake_guest_set_state(&c, g, POWER_RUNNING);
+        g->state = POWER_PAUSED;
+        console_boot(g);
         return 0;
+}
+
+/* Ends the spawn of @i: it runs, or after a failure @r it goes. What of it was destroyed meanwhile is not there to be run. */
+static int spawn_end(ComputeDriver *driver, const Instance *i, int r, NovaException *e) {
+        FakeDriver *d = CONTAINER_OF(driver, FakeDriver, base);
+        _fake_call_ FakeCall c = { .d = d, .method = "spawn" };
+        Guest *g;
+
+        pthread_mutex_lock(&d->lock);
+        d->in_flight++;
+        g = fake_guest_find(d, i->uuid);
+        if (g && r < 0)
+                fake_guest_remove(d, g);
+        else if (g)
+                fake_guest_set_state(&c, g, POWER_RUNNING);
+        else if (r >= 0)
+                r = not_found(i, e);
+        return r;
+}
+
+static int fake_spawn(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i,
+                      const json_t *image_meta _unused_, const json_t *injected_files _unused_,
+                      const char *admin_password _unused_, const json_t *network_info, const json_t *block_device_info,
+                      const DriverHooks *hooks, NovaException *e) {
+        int r;
+
+        r = driver_step(hooks, "disks", i, e);
+        if (r < 0)
+                return r;
+        driver_progress(hooks, 50);
+        r = driver_step(hooks, "domain", i, e);
+        if (r < 0)
+                return r;
+        r = spawn_paused(driver, i, network_info, block_device_info, e);
+        if (r < 0)
+                return r;
+        r = driver_step(hooks, "plugged", i, e);
+        if (r >= 0)
+                r = driver_wait_plugged(hooks, e);
+        r = spawn_end(driver, i, r, e);
+        if (r >= 0)
+                driver_progress(hooks, 100);
+        return r;
 }
 
 /* destroy, and cleanup after it: what is not there is fine. A guest that goes was first shut down. */
@@ -275,16 +318,29 @@ static int fake_unrescue(ComputeDriver *driver, const RequestContext *context _u
 }
 
 static int fake_snapshot(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i, const char *image_id,
-                         void (*on_progress)(int percent, void *userdata), void *userdata, NovaException *e) {
-        _fake_call_ FakeCall c = fake_enter_guest(driver, "snapshot", i, e);
+                         const json_t *image_meta _unused_, const DriverHooks *hooks, NovaException *e) {
+        int r;
 
-        if (c.r < 0)
-                return c.r;
-        if (isempty(image_id))
-                return exception_setf(e, EXC_INVALID, "A snapshot of %s wants the id of an image", i->uuid);
-        for (int percent = 0; on_progress && percent <= 100; percent += 25)
-                on_progress(percent, userdata);
-        return 0;
+        {
+                _fake_call_ FakeCall c = fake_enter_guest(driver, "snapshot", i, e);
+
+                if (c.r < 0)
+                        return c.r;
+                if (isempty(image_id))
+                        return exception_setf(e, EXC_INVALID, "A snapshot of %s wants the id of an image", i->uuid);
+        }
+        r = driver_task_state(hooks, TASK_IMAGE_PENDING_UPLOAD, TASK_IMAGE_SNAPSHOT, e);
+        if (r >= 0)
+                r = driver_step(hooks, "extract", i, e);
+        for (unsigned percent = 0; r >= 0 && percent < 100; percent += 25)
+                driver_progress(hooks, percent);
+        if (r >= 0)
+                r = driver_task_state(hooks, TASK_IMAGE_UPLOADING, TASK_IMAGE_PENDING_UPLOAD, e);
+        if (r >= 0)
+                r = driver_step(hooks, "upload", i, e);
+        if (r >= 0)
+                driver_progress(hooks, 100);
+        return r;
 }
 
 /* Calls to the agent inside a guest: it must run and listen. */

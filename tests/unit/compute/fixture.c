@@ -142,7 +142,7 @@ void fixture_instance(Fixture *f, unsigned n, VmState vm, TaskState task, PowerS
                 assert_int_equal(f->real->init_host(f->driver, "node1", &e), 0);
                 f->real->set_event_callback(f->driver, compute_on_driver_event, f->m);
         }
-        if (f->real->spawn(f->driver, f->context, &i, NULL, NULL, NULL, NULL, NULL, &e) < 0)
+        if (f->real->spawn(f->driver, f->context, &i, NULL, NULL, NULL, NULL, NULL, NULL, &e) < 0)
                 fail_msg("spawn: %s", e.message);
         assert_int_equal(fake_driver_set_guest_state(f->driver, i.uuid, guest), 0);
 }

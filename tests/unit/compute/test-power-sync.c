@@ -186,7 +186,7 @@ static void a_guest_without_a_row_is_named_once_and_left_alone(void **state _unu
         Instance stranger = { .uuid = (char *) fixture_uuid(9, uuid), .name = (char *) "stranger", .memory_mb = 1, .vcpus = 1 };
 
         fixture_instance(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
-        assert_int_equal(f->real->spawn(f->driver, f->context, &stranger, NULL, NULL, NULL, NULL, NULL, &e), 0);
+        assert_int_equal(f->real->spawn(f->driver, f->context, &stranger, NULL, NULL, NULL, NULL, NULL, NULL, &e), 0);
         for (unsigned pass = 0; pass < 2; pass++) {
                 assert_int_equal(compute_sync_power_states(f->m, f->context, &e), 0);
                 fixture_settle(f);

@@ -46,7 +46,7 @@ static ComputeDriver *connected(const char *const *assignments) {
 static void spawn(ComputeDriver *d, const Instance *i) {
         _cleanup_exception_ NovaException e = {};
 
-        if (d->ops->spawn(d, NULL, i, NULL, NULL, NULL, NULL, NULL, &e) < 0)
+        if (d->ops->spawn(d, NULL, i, NULL, NULL, NULL, NULL, NULL, NULL, &e) < 0)
                 fail_msg("%s", e.message);
 }
 
@@ -166,7 +166,7 @@ static void a_guest_is_there_from_spawn_to_destroy(void **state) {
         assert_null(names[1]);
         assert_int_equal(d->ops->list_instance_uuids(d, &uuids, NULL), 0);
         assert_string_equal(uuids[0], UUID);
-        assert_int_equal(d->ops->spawn(d, NULL, &instance, NULL, NULL, NULL, NULL, NULL, &e), -EEXIST);
+        assert_int_equal(d->ops->spawn(d, NULL, &instance, NULL, NULL, NULL, NULL, NULL, NULL, &e), -EEXIST);
         assert_string_equal(e.class_name, "InstanceExists");
         assert_int_equal(d->ops->destroy(d, NULL, &instance, NULL, NULL, true, NULL), 0);
         assert_int_equal(d->ops->get_num_instances(d, NULL), 0);
@@ -179,8 +179,106 @@ static void an_instance_without_a_uuid_is_not_spawned(void **state) {
         const Instance bad = { .uuid = (char *) "../etc" };
         _cleanup_exception_ NovaException e = {};
 
-        assert_int_equal(d->ops->spawn(d, NULL, &bad, NULL, NULL, NULL, NULL, NULL, &e), -EINVAL);
+        assert_int_equal(d->ops->spawn(d, NULL, &bad, NULL, NULL, NULL, NULL, NULL, NULL, &e), -EINVAL);
         assert_non_null(strstr(e.message, "../etc"));
+}
+
+typedef struct Hooked {
+        ComputeDriver *d;
+        char steps[200];
+        const char *cancel_at;          /* cancelled once this step was begun */
+        unsigned percent;
+        PowerState while_waiting;
+        int wait_result;
+} Hooked;
+
+static void hook_step(const char *step, void *userdata) {
+        Hooked *t = userdata;
+
+        strcat(strcat(t->steps, step), " ");
+}
+
+static void hook_progress(unsigned percent, void *userdata) {
+        ((Hooked *) userdata)->percent = percent;
+}
+
+static bool is_cancelled(void *userdata) {
+        Hooked *t = userdata;
+
+        return t->cancel_at && strstr(t->steps, t->cancel_at);
+}
+
+static int wait_plugged(void *userdata, NovaException *e) {
+        Hooked *t = userdata;
+
+        strcat(t->steps, "wait ");
+        t->while_waiting = state_of(t->d, &instance);           /* no lock is held: the driver may be asked */
+        return t->wait_result < 0 ? exception_setf(e, EXC_NOVA, "no network") : 0;
+}
+
+static int hook_task_state(TaskState state, TaskState expected, void *userdata, NovaException *e) {
+        Hooked *t = userdata;
+
+        strcat(strcat(strcat(strcat(t->steps, task_state_to_string(expected)), ">"), task_state_to_string(state)), " ");
+        return t->wait_result < 0 ? exception_setf(e, EXC_UNEXPECTED_TASK_STATE, "deleting") : 0;
+}
+
+static int spawn_hooked(Hooked *t, NovaException *e) {
+        const DriverHooks hooks = { .step = hook_step, .progress = hook_progress, .cancelled = is_cancelled,
+                                    .wait_plugged = wait_plugged, .userdata = t };
+
+        return t->d->ops->spawn(t->d, NULL, &instance, NULL, NULL, NULL, NULL, NULL, &hooks, e);
+}
+
+static void a_spawn_tells_its_steps_and_waits_for_the_network_paused(void **state) {
+        _cleanup_(compute_driver_freep) ComputeDriver *d = connected(NULL);
+        Hooked t = { .d = d };
+
+        assert_int_equal(spawn_hooked(&t, NULL), 0);
+        assert_string_equal(t.steps, "disks domain plugged wait ");
+        assert_int_equal(t.while_waiting, POWER_PAUSED);
+        assert_int_equal(t.percent, 100);
+        assert_int_equal(state_of(d, &instance), POWER_RUNNING);
+}
+
+static void a_spawn_that_is_cancelled_or_has_no_network_leaves_nothing(void **state) {
+        static const char *const at[] = { "disks", "domain" };
+        _cleanup_(compute_driver_freep) ComputeDriver *d = connected(NULL);
+
+        for (size_t i = 0; i < ELEMENTSOF(at); i++) {
+                Hooked t = { .d = d, .cancel_at = at[i] };
+                _cleanup_exception_ NovaException e = {};
+
+                assert_int_equal(spawn_hooked(&t, &e), -ECANCELED);
+                assert_non_null(strstr(e.message, UUID));
+                assert_int_equal(d->ops->get_num_instances(d, NULL), 0);
+        }
+        {
+                Hooked t = { .d = d, .wait_result = -1 };
+                _cleanup_exception_ NovaException e = {};
+
+                assert_true(spawn_hooked(&t, &e) < 0);
+                assert_string_equal(e.message, "no network");
+                assert_int_equal(d->ops->get_num_instances(d, NULL), 0);
+        }
+}
+
+static void a_snapshot_asks_for_each_state_of_its_task(void **state) {
+        _cleanup_(compute_driver_freep) ComputeDriver *d = connected(NULL);
+        _cleanup_exception_ NovaException e = {};
+        Hooked t = { .d = d };
+        const DriverHooks hooks = { .step = hook_step, .progress = hook_progress, .task_state = hook_task_state, .userdata = &t };
+
+        spawn(d, &instance);
+        assert_int_equal(d->ops->snapshot(d, NULL, &instance, "image", NULL, &hooks, NULL), 0);
+        assert_string_equal(t.steps, "image_snapshot>image_pending_upload extract image_pending_upload>image_uploading upload ");
+        assert_int_equal(t.percent, 100);
+
+        t.wait_result = -1;
+        t.steps[0] = '\0';
+        assert_true(d->ops->snapshot(d, NULL, &instance, "image", NULL, &hooks, &e) < 0);
+        assert_string_equal(e.class_name, "UnexpectedTaskStateError");
+        assert_null(strstr(t.steps, "extract"));
 }
 
 static void resources_are_those_configured_less_what_guests_take(void **state) {
@@ -244,7 +342,7 @@ static void volumes_and_interfaces_come_and_go(void **state) {
 
         bdi = json_pack("{s:[{s:s, s:O}]}", "block_device_mapping", "mount_device", "/dev/vdb", "connection_info", info);
         vifs = json_pack("[O]", vif);
-        assert_int_equal(o->spawn(d, NULL, &instance, NULL, NULL, NULL, vifs, bdi, NULL), 0);
+        assert_int_equal(o->spawn(d, NULL, &instance, NULL, NULL, NULL, vifs, bdi, NULL, NULL), 0);
         assert_int_equal(o->attach_volume(d, NULL, info, &instance, "/dev/vdc", NULL), 0);
         assert_int_equal(o->attach_volume(d, NULL, info, &instance, "/dev/vdc", &e), -EINVAL);
         assert_non_null(strstr(e.message, "/dev/vdc"));
@@ -529,6 +627,9 @@ int main(void) {
                 cmocka_unit_test(every_call_changes_every_state_as_a_hypervisor_would),
                 cmocka_unit_test(a_guest_is_there_from_spawn_to_destroy),
                 cmocka_unit_test(an_instance_without_a_uuid_is_not_spawned),
+                cmocka_unit_test(a_spawn_tells_its_steps_and_waits_for_the_network_paused),
+                cmocka_unit_test(a_spawn_that_is_cancelled_or_has_no_network_leaves_nothing),
+                cmocka_unit_test(a_snapshot_asks_for_each_state_of_its_task),
                 cmocka_unit_test(resources_are_those_configured_less_what_guests_take),
                 cmocka_unit_test(nodes_are_those_configured),
                 cmocka_unit_test(a_console_has_the_lines_of_each_boot_and_gives_its_end),
