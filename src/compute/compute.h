@@ -83,6 +83,9 @@ struct ComputeManager {
         unsigned recovering;
 
         pthread_mutex_t resources_lock; /* compute_resources: the tracker's, with all claims */
+        struct TrackedNode *tracked_nodes;      /* under resources_lock */
+        size_t n_tracked_nodes;
+        atomic_bool refresh_submitted;  /* the usage is about to be computed anew */
 
         /* the gates of the seed: monotonic time of the last work, 0 = never */
         usec_t last_host_check, last_bw_usage_poll, last_info_cache_heal;

@@ -350,6 +350,9 @@ static ComputeManager *compute_manager_destroy(ComputeManager *m) {
         name_set_done(&m->unknown_guests);
         name_set_done(&m->deleted_guests);
         name_set_done(&m->heal_queue);
+        for (size_t n = 0; n < m->n_tracked_nodes; n++)
+                tracked_node_done(&m->tracked_nodes[n]);
+        free(m->tracked_nodes);
         free(m->boot_id);
         strv_free(m->extra);
         free(m->driver_name);

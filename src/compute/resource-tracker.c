@@ -10,6 +10,7 @@
 #include "compute/compute.h"
 
 #define MIB_PER_GIB 1024
+#define REFRESH_DEADLINE (30 * USEC_PER_SEC)
 
 void resource_settings_read(ResourceSettings *s, const Config *config) {
         *s = (ResourceSettings) {
@@ -49,13 +50,46 @@ static bool is_tracked(const Instance *i) {
         return i->vm_state != VM_SHELVED_OFFLOADED || i->task_state == TASK_SPAWNING;
 }
 
+bool resource_usage_counts(const Instance *i, const char *node, bool first) {
+        return is_tracked(i) && (isempty(i->node) ? first : streq_ptr(i->node, node));
+}
+
+static void add(int64_t *sum, int64_t n) {
+        if (__builtin_add_overflow(*sum, n, sum))
+                *sum = n < 0 ? INT64_MIN : INT64_MAX;
+}
+
+void resource_usage_add(ResourceUsage *u, const Instance *i) {
+        add(&u->vcpus, i->vcpus);
+        add(&u->memory_mb, i->memory_mb);
+        add(&u->local_gb, i->volume_backed ? 0 : i->root_gb);
+        add(&u->local_gb, i->ephemeral_gb);
+        add(&u->local_gb, i->swap_mb / MIB_PER_GIB);
+}
+
+static int64_t difference(int64_t total, int64_t used) {
+        int64_t n;
+
+        return __builtin_sub_overflow(total, used, &n) ? (used < 0 ? INT64_MAX : INT64_MIN) : n;
+}
+
 static double ratio(double configured, double own, double initial) {
         return configured > 0 ? configured : own > 0 ? own : initial;
+}
+
+void resource_settings_apply(ComputeNode *node, const ResourceSettings *s) {
+        node->vcpus_reserved = s->reserved_host_cpus;
+        node->memory_mb_reserved = s->reserved_host_memory_mb;
+        node->local_gb_reserved = s->reserved_host_disk_mb / MIB_PER_GIB;       /* divided, not multiplied (F18) */
+        node->cpu_allocation_ratio = ratio(s->cpu_allocation_ratio, node->cpu_allocation_ratio, s->initial_cpu_allocation_ratio);
+        node->ram_allocation_ratio = ratio(s->ram_allocation_ratio, node->ram_allocation_ratio, s->initial_ram_allocation_ratio);
+        node->disk_allocation_ratio = ratio(s->disk_allocation_ratio, node->disk_allocation_ratio, s->initial_disk_allocation_ratio);
 }
 
 int resource_tracker_compute(ComputeNode *node, const InstanceList *instances, bool first, const ResourceSettings *s) {
         json_auto_t *stats = NULL;
         int64_t instances_seen = 0, io = 0;
+        ResourceUsage used;
         const char *builds;
         char text[24];
         int r = 0;
@@ -68,23 +102,19 @@ int resource_tracker_compute(ComputeNode *node, const InstanceList *instances, b
         if (!stats)
                 return -ENOMEM;
 
-        node->vcpus_reserved = s->reserved_host_cpus;
-        node->memory_mb_reserved = s->reserved_host_memory_mb;
-        node->local_gb_reserved = s->reserved_host_disk_mb / MIB_PER_GIB;       /* divided, not multiplied (F18) */
-        node->vcpus_used = node->vcpus_reserved;
-        node->memory_mb_used = node->memory_mb_reserved;
-        node->local_gb_used = node->local_gb_reserved;
+        resource_settings_apply(node, s);
+        used = (ResourceUsage) {
+                .vcpus = node->vcpus_reserved, .memory_mb = node->memory_mb_reserved, .local_gb = node->local_gb_reserved,
+        };
         node->current_workload = 0;
 
         for (size_t n = 0; n < instances->n && r >= 0; n++) {
                 const Instance *i = &instances->items[n];
 
-                if (!is_tracked(i) || (isempty(i->node) ? !first : !streq_ptr(i->node, node->hypervisor_hostname)))
+                if (!resource_usage_counts(i, node->hypervisor_hostname, first))
                         continue;
 
-                node->vcpus_used += i->vcpus;
-                node->memory_mb_used += i->memory_mb;
-                node->local_gb_used += (i->volume_backed ? 0 : i->root_gb) + i->ephemeral_gb + i->swap_mb / MIB_PER_GIB;
+                resource_usage_add(&used, i);
                 instances_seen++;
                 if (i->task_state != TASK_NONE)
                         node->current_workload++;
@@ -112,11 +142,11 @@ int resource_tracker_compute(ComputeNode *node, const InstanceList *instances, b
                 return -ENOMEM;
 
         node->running_vms = instances_seen;
-        node->free_ram_mb = node->memory_mb - node->memory_mb_used;
-        node->free_disk_gb = node->local_gb - node->local_gb_used;
-        node->cpu_allocation_ratio = ratio(s->cpu_allocation_ratio, node->cpu_allocation_ratio, s->initial_cpu_allocation_ratio);
-        node->ram_allocation_ratio = ratio(s->ram_allocation_ratio, node->ram_allocation_ratio, s->initial_ram_allocation_ratio);
-        node->disk_allocation_ratio = ratio(s->disk_allocation_ratio, node->disk_allocation_ratio, s->initial_disk_allocation_ratio);
+        node->vcpus_used = used.vcpus;
+        node->memory_mb_used = used.memory_mb;
+        node->local_gb_used = used.local_gb;
+        node->free_ram_mb = difference(node->memory_mb, node->memory_mb_used);
+        node->free_disk_gb = difference(node->local_gb, node->local_gb_used);
 
         json_decref(node->stats);
         node->stats = json_incref(stats);
@@ -180,7 +210,24 @@ static int service_id(ComputeManager *m, const Config *config, int64_t *ret, Nov
         return 0;
 }
 
-static int update_row(ComputeManager *m, const Config *config, ComputeNode *node, bool first, NovaException *e) {
+/* Failed builds that were counted since the row was read go into it. */
+static int count_failed_builds(const TrackedNode *t, ComputeNode *node) {
+        char text[24];
+        json_t *stats;
+
+        if (t->failed_builds < 0)
+                return 0;
+        snprintf(text, sizeof text, "%lld", (long long) t->failed_builds);
+        stats = json_pack("{s:s}", "failed_builds", text);
+        if (!stats)
+                return -ENOMEM;
+        json_decref(node->stats);
+        node->stats = stats;
+        return 0;
+}
+
+/* Under resources_lock. */
+static int update_row(ComputeManager *m, const Config *config, const TrackedNode *t, ComputeNode *node, NovaException *e) {
         _cleanup_(instance_list_done) InstanceList instances = {};
         _cleanup_(compute_node_done) ComputeNode row = {};
         ResourceSettings settings;
@@ -201,7 +248,9 @@ static int update_row(ComputeManager *m, const Config *config, ComputeNode *node
         r = m->store->ops->instance_list_by_host(m->store, m->host, READ_DELETED_NO, &instances);
         if (r < 0)
                 return exception_set_errno(e, r, "Cannot list the instances of this host");
-        r = resource_tracker_compute(node, &instances, first, &settings);
+        r = count_failed_builds(t, node);
+        if (r >= 0)
+                r = resource_tracker_compute(node, &instances, t->first, &settings);
         if (r < 0)
                 return r;
 
@@ -252,6 +301,120 @@ static int destroy_vanished(ComputeManager *m, char *const *names, NovaException
         return 0;
 }
 
+/* ---- the hypervisor's last view ---- */
+
+void tracked_node_done(TrackedNode *t) {
+        compute_node_done(&t->view);
+}
+
+TrackedNode *resource_tracker_find(ComputeManager *m, const char *name) {
+        for (size_t n = 0; n < m->n_tracked_nodes; n++) {
+                TrackedNode *t = &m->tracked_nodes[n];
+
+                if (isempty(name) ? t->first : streq_ptr(t->view.hypervisor_hostname, name))
+                        return t;
+        }
+        return NULL;
+}
+
+/* Under resources_lock. Takes @view over. */
+static TrackedNode *track(ComputeManager *m, ComputeNode *view, bool first) {
+        TrackedNode *t = resource_tracker_find(m, view->hypervisor_hostname), *all;
+
+        if (!t) {
+                all = reallocarray(m->tracked_nodes, m->n_tracked_nodes + 1, sizeof *all);
+                if (!all)
+                        return NULL;
+                m->tracked_nodes = all;
+                t = &all[m->n_tracked_nodes++];
+                *t = (TrackedNode) { .failed_builds = -1 };
+        }
+        compute_node_done(&t->view);
+        t->view = *view;
+        *view = (ComputeNode) {};
+        t->first = first;
+        return t;
+}
+
+/* Under resources_lock: those that are none of @names are tracked no more. */
+static void untrack_vanished(ComputeManager *m, char *const *names) {
+        for (size_t n = m->n_tracked_nodes; n-- > 0;) {
+                TrackedNode *t = &m->tracked_nodes[n];
+                bool there = false;
+
+                for (char *const *name = names; *name && !there; name++)
+                        there = streq(*name, t->view.hypervisor_hostname);
+                if (there)
+                        continue;
+                tracked_node_done(t);
+                memmove(t, t + 1, (--m->n_tracked_nodes - n) * sizeof *t);
+        }
+}
+
+/* Under resources_lock: the row of @t as it is now. */
+static int update_tracked(ComputeManager *m, const Config *config, const TrackedNode *t, NovaException *e) {
+        _cleanup_(compute_node_done) ComputeNode node = {};
+        int r;
+
+        r = compute_node_copy(&t->view, &node);
+        if (r >= 0)
+                r = update_row(m, config, t, &node, e);
+        if (r >= 0 && t->first)
+                compute_manager_show_node(m, &node);
+        return r;
+}
+
+static void refresh(ComputeManager *m, const char *key _unused_) {
+        _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
+
+        m->refresh_submitted = false;           /* what changes from here on is not seen for certain */
+
+        pthread_mutex_lock(&m->resources_lock);
+        for (size_t n = 0; n < m->n_tracked_nodes; n++) {
+                _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+                int r = update_tracked(m, config, &m->tracked_nodes[n], &e);
+
+                if (r < 0)
+                        log_warning("Cannot update the resources of node %s, until the next update: %s",
+                                    m->tracked_nodes[n].view.hypervisor_hostname, failure_text(r, &e));
+        }
+        pthread_mutex_unlock(&m->resources_lock);
+}
+
+void resource_tracker_changed(ComputeManager *m) {
+        int r;
+
+        if (atomic_exchange(&m->refresh_submitted, true))
+                return;
+        r = compute_manager_submit(m, JOB_PERIODIC, "update_resource_usage", NULL, REFRESH_DEADLINE, refresh);
+        if (r < 0) {
+                m->refresh_submitted = false;
+                log_debug("The resources of this host are updated later: %s", failure_text(r, NULL));
+        }
+}
+
+static int64_t stored_failed_builds(ComputeManager *m, const TrackedNode *t) {
+        _cleanup_(compute_node_done) ComputeNode row = {};
+        const char *text = NULL;
+
+        if (m->store->ops->compute_node_get(m->store, m->host, t->view.hypervisor_hostname, &row) > 0)
+                text = json_member_string(row.stats, "failed_builds");
+        return text ? atoll(text) : 0;
+}
+
+void resource_tracker_build_ended(ComputeManager *m, const char *node, bool succeeded) {
+        TrackedNode *t;
+
+        pthread_mutex_lock(&m->resources_lock);
+        t = resource_tracker_find(m, node);
+        if (t && succeeded)
+                t->failed_builds = 0;
+        else if (t)
+                t->failed_builds = (t->failed_builds < 0 ? stored_failed_builds(m, t) : t->failed_builds) + 1;
+        pthread_mutex_unlock(&m->resources_lock);
+        resource_tracker_changed(m);
+}
+
 int resource_tracker_update(ComputeManager *m, RequestContext *c _unused_, NovaException *e) {
         _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
         _cleanup_(strv_freep) char **names = NULL;
@@ -269,6 +432,7 @@ int resource_tracker_update(ComputeManager *m, RequestContext *c _unused_, NovaE
 
         for (size_t n = 0; names[n]; n++) {
                 _cleanup_(compute_node_done) ComputeNode node = {};
+                TrackedNode *t;
 
                 r = driver_call(m, get_available_resource, e, names[n], &node);
                 if (r >= 0)
@@ -277,12 +441,15 @@ int resource_tracker_update(ComputeManager *m, RequestContext *c _unused_, NovaE
                         return r;
 
                 pthread_mutex_lock(&m->resources_lock);
-                r = update_row(m, config, &node, n == 0, e);
+                t = track(m, &node, n == 0);
+                r = t ? update_tracked(m, config, t, e) : -ENOMEM;
                 pthread_mutex_unlock(&m->resources_lock);
                 if (r < 0)
                         return r;
-                if (n == 0)
-                        compute_manager_show_node(m, &node);
         }
+
+        pthread_mutex_lock(&m->resources_lock);
+        untrack_vanished(m, names);
+        pthread_mutex_unlock(&m->resources_lock);
         return destroy_vanished(m, names, e);
 }
