@@ -61,3 +61,8 @@ int local_instance_fault_create(Store *s, const char *uuid, const char *host, in
 int local_bandwidth_update(Store *s, const BandwidthUsage *usage);
 int local_setting_get(Store *s, const char *name, char **ret);
 int local_setting_set(Store *s, const char *name, const char *value);
+
+/* local-console-tokens.c */
+int local_console_token_create(Store *s, ConsoleToken *t, const char *token);
+int local_console_token_get(Store *s, const char *token, ConsoleToken *ret);
+int local_console_token_clean(Store *s, const char *instance_uuid);

@@ -135,6 +135,22 @@ const char *const schema_migrations[] = {
         "  value TEXT NOT NULL,"
         "  updated_at TEXT NOT NULL"
         ") STRICT, WITHOUT ROWID;",
+
+        /* Who may see a console. Rows that have expired say nothing any more: they are removed. */
+        "CREATE TABLE console_auth_tokens ("
+        "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        "  token_hash TEXT NOT NULL UNIQUE,"
+        "  console_type TEXT NOT NULL,"
+        "  host TEXT NOT NULL,"
+        "  port INTEGER NOT NULL,"
+        "  internal_access_path TEXT,"
+        "  instance_uuid TEXT NOT NULL,"
+        "  access_url_base TEXT,"
+        "  expires TEXT NOT NULL,"
+        "  created_at TEXT NOT NULL"
+        ") STRICT;"
+        "CREATE INDEX console_auth_tokens_instance ON console_auth_tokens (instance_uuid);"
+        "CREATE INDEX console_auth_tokens_expires ON console_auth_tokens (expires);",
 };
 
 const size_t schema_n_migrations = ELEMENTSOF(schema_migrations);

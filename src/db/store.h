@@ -20,6 +20,7 @@
 #include "basic/macros.h"
 #include "config/config.h"
 #include "objects/compute-node.h"
+#include "objects/console-token.h"
 #include "objects/exception.h"
 #include "objects/instance.h"
 #include "objects/service-record.h"
@@ -96,6 +97,13 @@ typedef struct StoreOps {
         int (*instance_destroy)(Store *s, const char *uuid);            /* soft-deletes; 1 or 0 */
         int (*instance_fault_create)(Store *s, const char *uuid, const char *host, int code, const char *message,
                                      const char *details);
+
+        /* console_auth_tokens. Fills id, created_at and token_hash of @token_text, which is not stored itself. */
+        int (*console_token_create)(Store *s, ConsoleToken *token, const char *token_text);
+        /* 1 with *ret (console_token_done), or 0: no such token, or it has expired. */
+        int (*console_token_get)(Store *s, const char *token_text, ConsoleToken *ret);
+        /* Removes those of the instance (NULL = none) and all that have expired; how many. */
+        int (*console_token_clean)(Store *s, const char *instance_uuid);
 
         /* The row of (mac, start_period), made if missing. last_refreshed 0 = now. */
         int (*bandwidth_update)(Store *s, const BandwidthUsage *usage);

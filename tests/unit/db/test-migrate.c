@@ -73,7 +73,13 @@ static void our_own_steps_build_the_tables(void **state) {
         assert_result(database_migrate(d, schema_migrations, schema_n_migrations, true), 0);
         assert_query(f, "SELECT group_concat(name) FROM (SELECT name FROM sqlite_schema WHERE type = 'table' AND"
                         " name NOT LIKE 'sqlite_%' ORDER BY name)",
-                     "bw_usage_cache,compute_nodes,instance_faults,instances,services,settings");
+                     "bw_usage_cache,"
+                     "compute_nodes,"
+                     "console_auth_tokens,"
+                     "instance_faults,"
+                     "instances,"
+                     "services,"
+                     "settings");
         assert_query(f, "PRAGMA foreign_key_check", "");
         close_bare(d);
 }

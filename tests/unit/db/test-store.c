@@ -409,6 +409,41 @@ static void a_fault_of_an_instance_is_recorded(void **state) {
                      UUID1 "host1500no space-");
 }
 
+static void a_console_token_is_stored_as_its_hash_and_lets_in_until_it_expires(void **state) {
+        Fixture *f = *state;
+        Store *s = f->store;
+        char type[] = "novnc", host[] = "192.0.2.1", uuid[] = UUID1, base[] = "http://proxy/vnc";
+        ConsoleToken t = { .console_type = type, .host = host, .port = 5900, .instance_uuid = uuid, .access_url_base = base,
+                           .expires = now_realtime() + 60 * USEC_PER_SEC };
+        ConsoleToken old = { .console_type = type, .host = host, .port = 5901, .instance_uuid = uuid, .access_url_base = base,
+                             .expires = now_realtime() - 1 };
+        ConsoleToken found = {};
+
+        assert_result(s->ops->console_token_create(s, &t, "abc"), 0);
+        assert_true(t.id > 0 && t.created_at > 0);
+        assert_query(f, "SELECT token_hash || '|' || console_type || '|' || host || '|' || port || '|' || "
+                     "coalesce(internal_access_path, '-') FROM console_auth_tokens",
+                     "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad|novnc|192.0.2.1|5900|-");
+        assert_result(s->ops->console_token_get(s, "abd", &found), 0);
+        assert_result(s->ops->console_token_get(s, "abc", &found), 1);
+        assert_string_equal(found.instance_uuid, UUID1);
+        assert_string_equal(found.access_url_base, "http://proxy/vnc");
+        assert_int_equal(found.port, 5900);
+        console_token_done(&found);
+        /* One token is one row. */
+        assert_result(s->ops->console_token_create(s, &t, "abc"), -EEXIST);
+
+        assert_result(s->ops->console_token_create(s, &old, "old"), 0);
+        assert_result(s->ops->console_token_get(s, "old", &found), 0);
+        assert_result(s->ops->console_token_clean(s, NULL), 1);
+        assert_query(f, "SELECT count(*) FROM console_auth_tokens", "1");
+        assert_result(s->ops->console_token_clean(s, UUID2), 0);
+        assert_result(s->ops->console_token_clean(s, UUID1), 1);
+        assert_query(f, "SELECT count(*) FROM console_auth_tokens", "0");
+        free(t.token_hash);
+        free(old.token_hash);
+}
+
 static void bandwidth_is_one_row_for_each_card_and_period(void **state) {
         Fixture *f = *state;
         Store *s = f->store;
@@ -490,6 +525,7 @@ int main(void) {
                 CASE(an_instance_keeps_its_number_and_may_come_again_after_deletion),
                 CASE(a_save_that_expects_another_task_changes_nothing),
                 CASE(a_fault_of_an_instance_is_recorded),
+                CASE(a_console_token_is_stored_as_its_hash_and_lets_in_until_it_expires),
                 CASE(bandwidth_is_one_row_for_each_card_and_period),
                 CASE(settings_are_kept_over_a_restart_and_can_be_removed),
                 CASE(a_value_edited_to_nonsense_fails_by_name_and_is_not_damage),
