@@ -193,9 +193,21 @@ void request_send_heartbeat(RpcRequest *r) {
                 outgoing_free(o);
 }
 
+/* What is left of a finished request until the broker has confirmed its reply needs nothing of its message. Freed here,
+ * where it is warm, its memory serves the next message at once; the call monitor alone may still look at it. */
+static void request_take_message(RpcRequest *r, Envelope *ret_envelope, RequestContext **ret_context) {
+        if (r->envelope.monitor > 0)
+                return;
+        *ret_envelope = r->envelope;
+        r->envelope = ENVELOPE_NULL;
+        *ret_context = TAKE_PTR(r->context);
+}
+
 void rpc_request_finish(RpcRequest *r, json_t *result, const NovaException *e) {
         RpcServer *s = r->server;
-        bool reply;
+        RequestContext *context = NULL;
+        Envelope message = ENVELOPE_NULL;
+        bool monitored, reply;
         int k;
 
         pthread_mutex_lock(&s->lock);
@@ -208,16 +220,21 @@ void rpc_request_finish(RpcRequest *r, json_t *result, const NovaException *e) {
         }
         pthread_mutex_unlock(&s->lock);
 
+        monitored = r->envelope.monitor > 0;
+        request_take_message(r, &message, &context);
         if (!reply) {
                 json_decref(result);
                 request_settle(r);
-                return;
+        } else {
+                k = send_reply(s, monitored ? &r->envelope : &message, result, e, r);
+                if (k < 0) {
+                        log_error("A reply could not be sent: %s", strerrordesc_np(-k));
+                        request_settle(r);
+                }
         }
-        k = send_reply(s, &r->envelope, result, e, r);
-        if (k < 0) {
-                log_error("A reply could not be sent: %s", strerrordesc_np(-k));
-                request_settle(r);
-        }
+        /* @r may be gone. */
+        envelope_done(&message);
+        context_unref(context);
 }
 
 void rpc_request_hand_back(RpcRequest *r) {
