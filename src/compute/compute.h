@@ -85,6 +85,8 @@ struct ComputeManager {
         pthread_mutex_t resources_lock; /* compute_resources: the tracker's, with all claims */
         struct TrackedNode *tracked_nodes;      /* under resources_lock */
         size_t n_tracked_nodes;
+        char *identity_node;            /* under resources_lock: the one node of this host, NULL if it has several */
+        char identity[UUID_TEXT_MAX];   /* its uuid (compute_id) */
         atomic_bool refresh_submitted;  /* the usage is about to be computed anew */
 
         /* the gates of the seed: monotonic time of the last work, 0 = never */

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 
 #include "basic/log.h"
+#include "compute/identity.h"
 
 #define BOOT_ID_SETTING "boot_id"
 #define RECOVERY_DEADLINE (5 * USEC_PER_MINUTE)
@@ -413,6 +414,10 @@ int compute_init_host(ComputeManager *m, RequestContext *c _unused_, NovaExcepti
         int booted, r;
 
         r = init_driver(m, e);
+        if (r < 0)
+                return r;
+        /* Before anything is recovered: on another host's database nothing is put right. */
+        r = compute_check_identity(m, e);
         if (r < 0)
                 return r;
 

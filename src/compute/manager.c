@@ -353,6 +353,7 @@ static ComputeManager *compute_manager_destroy(ComputeManager *m) {
         for (size_t n = 0; n < m->n_tracked_nodes; n++)
                 tracked_node_done(&m->tracked_nodes[n]);
         free(m->tracked_nodes);
+        free(m->identity_node);
         free(m->boot_id);
         strv_free(m->extra);
         free(m->driver_name);

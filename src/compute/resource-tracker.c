@@ -269,6 +269,11 @@ static int update_row(ComputeManager *m, const Config *config, const TrackedNode
                 node->id = 0;           /* gone meanwhile: a new one */
                 node->uuid = (free(node->uuid), NULL);
         }
+        if (streq_ptr(m->identity_node, node->hypervisor_hostname)) {
+                r = set_text(&node->uuid, m->identity);
+                if (r < 0)
+                        return r;
+        }
         r = m->store->ops->compute_node_create(m->store, node);
         if (r < 0)
                 return exception_set_errno(e, r, "Cannot create the compute node's row");
@@ -415,6 +420,22 @@ void resource_tracker_build_ended(ComputeManager *m, const char *node, bool succ
         resource_tracker_changed(m);
 }
 
+/* The machine may be renamed while we run: that makes no second node either. */
+static int check_names(ComputeManager *m, char *const *names, NovaException *e) {
+        bool known;
+        int r = 0;
+
+        pthread_mutex_lock(&m->resources_lock);
+        known = !m->identity_node;
+        for (char *const *name = names; *name && !known; name++)
+                known = streq(*name, m->identity_node);
+        if (!known)
+                r = exception_setf(e, EXC_INVALID_CONFIGURATION, "This host's node is %s, the hypervisor calls it %s now: its resources are "
+                                   "not updated until it has its name again", m->identity_node, names[0]);
+        pthread_mutex_unlock(&m->resources_lock);
+        return r;
+}
+
 int resource_tracker_update(ComputeManager *m, RequestContext *c _unused_, NovaException *e) {
         _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
         _cleanup_(strv_freep) char **names = NULL;
@@ -429,6 +450,10 @@ int resource_tracker_update(ComputeManager *m, RequestContext *c _unused_, NovaE
                         log_warning("The hypervisor names no node: the resources of this host are not updated.");
                 return 0;
         }
+
+        r = check_names(m, names, e);
+        if (r < 0)
+                return r;
 
         for (size_t n = 0; names[n]; n++) {
                 _cleanup_(compute_node_done) ComputeNode node = {};

@@ -69,7 +69,7 @@ static int list_by_host(Database *d, const char *host, ComputeNodeList *ret) {
         void *items;
         int r;
 
-        r = row_select(d, &compute_nodes, "WHERE host = ?1 AND deleted = 0 ORDER BY id", &q);
+        r = row_select(d, &compute_nodes, "WHERE (?1 IS NULL OR host = ?1) AND deleted = 0 ORDER BY id", &q);
         if (r >= 0)
                 r = bind_text(d, q, 1, host);
         if (r >= 0)
@@ -90,6 +90,29 @@ int local_compute_node_list_by_host(Store *s, const char *host, ComputeNodeList 
         return database_leave(d, r);
 }
 
+/* A node keeps its uuid for good, so its row may have been deleted with it before. */
+static int make_room(Database *d, const char *uuid) {
+        _cleanup_statement_ sqlite3_stmt *q = NULL;
+        int r;
+
+        r = database_statement(d, "DELETE FROM compute_nodes WHERE uuid = ?1 AND deleted = 1", &q);
+        if (r >= 0)
+                r = bind_text(d, q, 1, uuid);
+        return r < 0 ? r : database_run(d, q);
+}
+
+static int create(Database *d, const ComputeNode *row, int64_t *ret_id) {
+        int r;
+
+        r = database_begin(d);
+        if (r < 0)
+                return r;
+        r = make_room(d, row->uuid);
+        if (r >= 0)
+                r = row_insert(d, &compute_nodes, row, ret_id);
+        return database_end(d, r);
+}
+
 int local_compute_node_create(Store *s, ComputeNode *node) {
         Database *d = local_database(s);
         ComputeNode row = *node;
@@ -105,7 +128,7 @@ int local_compute_node_create(Store *s, ComputeNode *node) {
         r = database_enter(d, ACCESS_WRITE);
         if (r < 0)
                 return r;
-        r = row_insert(d, &compute_nodes, &row, &id);
+        r = create(d, &row, &id);
         r = database_leave(d, r);
         if (r < 0)
                 return r;

@@ -79,8 +79,9 @@ typedef struct StoreOps {
 
         /* compute_nodes, unique by (host, hypervisor_hostname) among those not deleted. */
         int (*compute_node_get)(Store *s, const char *host, const char *node, ComputeNode *ret);
-        int (*compute_node_list_by_host)(Store *s, const char *host, ComputeNodeList *ret);
-        int (*compute_node_create)(Store *s, ComputeNode *node);        /* fills id, uuid, created_at */
+        int (*compute_node_list_by_host)(Store *s, const char *host, ComputeNodeList *ret);     /* NULL = of any host */
+        /* Fills id, uuid (unless given), created_at. A deleted one of that uuid makes room. */
+        int (*compute_node_create)(Store *s, ComputeNode *node);
         int (*compute_node_save)(Store *s, ComputeNode *node);          /* by id; 1, or 0: gone */
         int (*compute_node_destroy)(Store *s, int64_t id);
 
