@@ -62,7 +62,9 @@ struct Notifier {
         Messenger *messenger;
         char **drivers;                 /* as configured */
         char **list;                    /* of the list driver */
-        char **topics;
+        char **topics[_NOTIFICATION_FORM_MAX];
+        bool forms[_NOTIFICATION_FORM_MAX];
+        bool block_devices;
         pthread_mutex_t lock;           /* of recorded */
         json_t *recorded;
 };
@@ -72,6 +74,14 @@ static NotifierDriver driver_from_string(const char *name) {
                 if (streq(driver_names[n].name, name))
                         return driver_names[n].driver;
         return _NOTIFIER_DRIVER_INVALID;
+}
+
+static void read_forms(Notifier *n, const Config *config) {
+        const char *format = strempty(config_string(config, "notifications.notification_format"));
+
+        n->forms[NOTIFICATION_UNVERSIONED] = !streq(format, "versioned");
+        n->forms[NOTIFICATION_VERSIONED] = streq(format, "versioned") || streq(format, "both");
+        n->block_devices = config_boolean(config, "notifications.bdms_in_notifications");
 }
 
 int notifier_new(Notifier **ret, const Config *config, Messenger *m, NovaException *e _unused_) {
@@ -86,11 +96,14 @@ int notifier_new(Notifier **ret, const Config *config, Messenger *m, NovaExcepti
         n->messenger = m;
 
         n->drivers = strv_copy((char *const *) config_list(config, "oslo_messaging_notifications.driver"));
-        n->topics = strv_copy((char *const *) config_list(config, "oslo_messaging_notifications.topics"));
+        n->topics[NOTIFICATION_UNVERSIONED] = strv_copy((char *const *) config_list(config, "oslo_messaging_notifications.topics"));
+        n->topics[NOTIFICATION_VERSIONED] =
+                strv_copy((char *const *) config_list(config, "notifications.versioned_notifications_topics"));
         n->list = strv_copy((char *const *) config_list(config, "list_notifier_drivers"));
         n->recorded = json_array();
-        if (!n->drivers || !n->topics || !n->list || !n->recorded)
+        if (!n->drivers || !n->topics[NOTIFICATION_UNVERSIONED] || !n->topics[NOTIFICATION_VERSIONED] || !n->list || !n->recorded)
                 return -ENOMEM;
+        read_forms(n, config);
 
         *ret = TAKE_PTR(n);
         return 0;
@@ -101,7 +114,8 @@ Notifier *notifier_free(Notifier *n) {
                 return NULL;
         strv_free(n->drivers);
         strv_free(n->list);
-        strv_free(n->topics);
+        for (size_t form = 0; form < _NOTIFICATION_FORM_MAX; form++)
+                strv_free(n->topics[form]);
         json_decref(n->recorded);
         pthread_mutex_destroy(&n->lock);
         free(n);
@@ -113,6 +127,14 @@ bool notifier_active(const Notifier *n) {
                 if (driver_from_string(*d) != NOTIFIER_NO_OP)
                         return true;
         return false;
+}
+
+bool notifier_sends(const Notifier *n, NotificationForm form) {
+        return n->forms[form] && notifier_active(n);
+}
+
+bool notifier_tells_block_devices(const Notifier *n) {
+        return n->block_devices;
 }
 
 char *notifier_publisher_id(const char *service, const char *host, char *buf, size_t size) {
@@ -137,16 +159,25 @@ static void notify_log(const json_t *message, LogLevel level) {
                 log_write(level, logger, __FILE__, __LINE__, __func__, NULL, NULL, "%s", text);
 }
 
-static void notify_broker(Notifier *n, const RequestContext *c, const json_t *message, const char *key, bool envelope) {
+/* One message on its way: the same for each driver. */
+typedef struct Notification {
+        const RequestContext *context;
+        const json_t *message;
+        char *const *topics;
+        size_t priority;                /* index of priorities */
+} Notification;
+
+static void notify_broker(Notifier *n, const RequestContext *c, const Notification *m, bool envelope) {
+        const char *key = priorities[m->priority].key;
         char why[160];
         int r;
 
-        for (char **topic = n->topics; *topic; topic++) {
-                r = n->messenger ? n->messenger->notify(n->messenger, c, *topic, key, message, envelope) : -ENOTCONN;
+        for (char *const *topic = m->topics; *topic; topic++) {
+                r = n->messenger ? n->messenger->notify(n->messenger, c, *topic, key, m->message, envelope) : -ENOTCONN;
                 if (r >= 0)
                         continue;
                 snprintf(why, sizeof why, "Could not send notification to %s.%s: %s", *topic, key, strerrordesc_np(-r));
-                problem(message, why);
+                problem(m->message, why);
         }
 }
 
@@ -158,8 +189,7 @@ static void notify_record(Notifier *n, const json_t *message) {
         pthread_mutex_unlock(&n->lock);
 }
 
-static void notify_by(Notifier *n, const char *name, const RequestContext *c, const json_t *message, size_t priority,
-                      bool in_list) {
+static void notify_by(Notifier *n, const char *name, const Notification *m, bool in_list) {
         char why[160];
 
         switch (driver_from_string(name)) {
@@ -167,50 +197,51 @@ static void notify_by(Notifier *n, const char *name, const RequestContext *c, co
                 break;
 
         case NOTIFIER_LOG:
-                notify_log(message, priorities[priority].level);
+                notify_log(m->message, priorities[m->priority].level);
                 break;
 
         case NOTIFIER_RABBIT: {
                 _cleanup_(context_unrefp) RequestContext *admin = context_new_admin();
 
                 if (admin)
-                        notify_broker(n, admin, message, priorities[priority].key, false);
+                        notify_broker(n, admin, m, false);
                 break;
         }
 
         case NOTIFIER_MESSAGING:
-                notify_broker(n, c, message, priorities[priority].key, false);
+                notify_broker(n, m->context, m, false);
                 break;
 
         case NOTIFIER_MESSAGING_V2:
-                notify_broker(n, c, message, priorities[priority].key, true);
+                notify_broker(n, m->context, m, true);
                 break;
 
         case NOTIFIER_LIST:
                 if (in_list) {
-                        problem(message, "list_notifier_drivers names the list notifier itself");
+                        problem(m->message, "list_notifier_drivers names the list notifier itself");
                         break;
                 }
                 for (char **d = n->list; *d; d++)
-                        notify_by(n, *d, c, message, priority, true);
+                        notify_by(n, *d, m, true);
                 break;
 
         case NOTIFIER_TEST:
-                notify_record(n, message);
+                notify_record(n, m->message);
                 break;
 
         default:
                 /* The capacity notifier among them: the resource tracker counts what it counted. */
                 snprintf(why, sizeof why, "There is no notification driver %.100s", name);
-                problem(message, why);
+                problem(m->message, why);
                 break;
         }
 }
 
-int notifier_notify(Notifier *n, const RequestContext *c, const char *publisher_id, const char *event_type,
-                    const char *priority, const json_t *payload, NovaException *e) {
+static int notify(Notifier *n, NotificationForm form, const RequestContext *c, const char *publisher_id, const char *event_type,
+                  const char *priority, const json_t *payload, NovaException *e) {
         char id[UUID_TEXT_MAX], now[TIME_TEXT_MAX];
         json_auto_t *message = NULL;
+        Notification m;
         size_t p = 0;
 
         assert(n && publisher_id && event_type && priority);
@@ -222,15 +253,28 @@ int notifier_notify(Notifier *n, const RequestContext *c, const char *publisher_
                                       priority);
                 return -EINVAL;
         }
+        if (!n->forms[form])
+                return 0;
 
         message = json_pack("{s:s, s:s, s:s, s:s, s:O?, s:s}", "message_id", uuid4(id), "publisher_id", publisher_id,
                             "event_type", event_type, "priority", priority, "payload", payload, "timestamp",
                             time_format_log(now_realtime(), now));
         if (!message)
                 return -ENOMEM;
+        m = (Notification) { .context = c, .message = message, .topics = n->topics[form], .priority = p };
         for (char **d = n->drivers; *d; d++)
-                notify_by(n, *d, c, message, p, false);
+                notify_by(n, *d, &m, false);
         return 0;
+}
+
+int notifier_notify(Notifier *n, const RequestContext *c, const char *publisher_id, const char *event_type,
+                    const char *priority, const json_t *payload, NovaException *e) {
+        return notify(n, NOTIFICATION_UNVERSIONED, c, publisher_id, event_type, priority, payload, e);
+}
+
+int notifier_notify_versioned(Notifier *n, const RequestContext *c, const char *publisher_id, const char *event_type,
+                              const char *priority, const json_t *payload, NovaException *e) {
+        return notify(n, NOTIFICATION_VERSIONED, c, publisher_id, event_type, priority, payload, e);
 }
 
 json_t *notifier_recorded(Notifier *n) {

@@ -16,9 +16,9 @@ const Option options_notify[] = {
         STRING("default_level", "INFO", "Level of notifications from hooks around methods.",
                CHOICES("DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"), NAMES("default_notification_level"), RELOADABLE),
         STRING("notification_format", "unversioned", "Which form of notifications is sent.", CHOICES("both", "versioned", "unversioned"),
-               NAMES("notification_format"), PLANNED),
-        LIST("versioned_notifications_topics", "versioned_notifications", "Topics of versioned notifications.", PLANNED),
-        BOOLEAN("bdms_in_notifications", "false", "Put an instance's block devices into versioned notifications.", PLANNED),
+               NAMES("notification_format")),
+        LIST("versioned_notifications_topics", "versioned_notifications", "Topics of versioned notifications."),
+        BOOLEAN("bdms_in_notifications", "false", "Put an instance's block devices into versioned notifications."),
         BOOLEAN("include_share_mapping", "false", "Put an instance's shares into them; of a later release.", ACCEPTED),
 #undef GROUP
 
