@@ -12,6 +12,7 @@
 #include "compute/hooks.h"
 #include "compute/manager.h"
 #include "compute/notifier.h"
+#include "compute/own-request.h"
 #include "service/operation.h"
 
 /* A set of texts that remembers what was said already: only what is new is told again. */
@@ -76,6 +77,7 @@ struct ComputeManager {
         NameSet unknown_guests;         /* guests without a row, already named */
         NameSet deleted_guests;         /* guests of deleted rows, already named */
         NameSet heal_queue;
+        NameSet own_requests;           /* instances about which the host has asked itself for something */
         bool driver_ready;              /* driver.init_host has succeeded */
         bool driver_closing;            /* cleanup_host was called: that the connection ends is no event */
         bool host_rebooted;             /* since the service ran last */
@@ -124,6 +126,8 @@ void compute_manager_show_node(ComputeManager *m, const ComputeNode *n);
 void compute_manager_show_hypervisor(ComputeManager *m, const char *error);
 void compute_manager_show_trouble(ComputeManager *m);
 void compute_manager_settle(ComputeManager *m, const char *uuid);
+/* Any thread: has the loop begin a request of the host's own; takes it over. */
+void compute_manager_post_request(ComputeManager *m, OwnRequest *q);
 
 /* Failures that pass by themselves: nothing is wrong with the instance or the request. */
 bool failure_is_passing(int r, const NovaException *e);

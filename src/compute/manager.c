@@ -16,12 +16,14 @@ typedef enum NoteKind {
         NOTE_HYPERVISOR,
         NOTE_TROUBLE,
         NOTE_SETTLE,
+        NOTE_REQUEST,
 } NoteKind;
 
 typedef struct Note {
         NoteKind kind;
         ComputeNode node;
         char *text;
+        OwnRequest *request;
 } Note;
 
 static const ManagerOps compute_manager_ops;
@@ -147,6 +149,7 @@ static void note_free(void *item) {
         Note *n = item;
 
         compute_node_done(&n->node);
+        own_request_free(n->request);
         free(n->text);
         free(n);
 }
@@ -197,6 +200,18 @@ void compute_manager_show_trouble(ComputeManager *m) {
 
 void compute_manager_settle(ComputeManager *m, const char *uuid) {
         note_post_text(m, NOTE_SETTLE, uuid);
+}
+
+void compute_manager_post_request(ComputeManager *m, OwnRequest *q) {
+        Note *n = calloc(1, sizeof *n);
+
+        if (!n) {
+                own_request_free(q);
+                return;
+        }
+        n->kind = NOTE_REQUEST;
+        n->request = q;
+        note_post(m, n);
 }
 
 static void settled(ComputeManager *m, const char *uuid);
@@ -258,6 +273,10 @@ static void on_note(void *item, void *userdata) {
 
         case NOTE_TROUBLE:
                 observers_notify(&m->manager.observers, MANAGER_CHANGED_INSTANCES);
+                break;
+
+        case NOTE_REQUEST:
+                own_request_begin(TAKE_PTR(n->request));
                 break;
 
         case NOTE_SETTLE:
@@ -350,6 +369,7 @@ static ComputeManager *compute_manager_destroy(ComputeManager *m) {
         name_set_done(&m->unknown_guests);
         name_set_done(&m->deleted_guests);
         name_set_done(&m->heal_queue);
+        name_set_done(&m->own_requests);
         for (size_t n = 0; n < m->n_tracked_nodes; n++)
                 tracked_node_done(&m->tracked_nodes[n]);
         free(m->tracked_nodes);

@@ -44,6 +44,7 @@ enum {
         SERVED_ESSEX = 1 << 1,          /* un-enveloped messages, by Essex's name */
         SERVED_BASEAPI = 1 << 2,        /* namespace baseapi 1.x */
         SERVED_RPC_PING = 1 << 3,       /* null namespace 1.0: oslo_rpc_server_ping */
+        SERVED_SELF = 1 << 4,           /* nobody outside: the host asks for it itself */
 };
 
 typedef struct Operation Operation;     /* service/operation.h */

@@ -13,7 +13,7 @@
 #include "rpc/rpc.h"
 
 #define MANAGER_MAGIC 0x4e564d47u       /* "NVMG" */
-#define MANAGER_ABI 1u
+#define MANAGER_ABI 2u
 
 typedef struct Manager Manager;
 
@@ -75,6 +75,13 @@ struct Manager {
         uint32_t magic, abi;
         const ManagerOps *ops;
         Observers observers;            /* notified on the main loop */
+
+        /* What the manager asks of the service it belongs to, on the main loop: that a method runs as an operation of origin
+         * periodic, in its turn among all requests about that instance and journalled as they are, if @due (may be NULL) says
+         * so when its turn has come. As service_call; NULL = it belongs to no service. Set by the service. */
+        int (*request)(void *service, const char *method, const json_t *args, RequestContext *c, bool (*due)(Operation *o),
+                       void (*finished)(Operation *o), void *origin_data, NovaException *e);
+        void *service;
 };
 
 static inline Manager *manager_free(Manager *m) {

@@ -349,7 +349,10 @@ static int operation_on_work(Job *j) {
         /* What waited for a worker while the service was told to stop does not begin. */
         if (!operation_begin(o))
                 return -ECANCELED;
-        operation_run(o);
+        if (o->due && !o->due(o))
+                log_debug("%s is not due any more", o->method->name);
+        else
+                operation_run(o);
         return 0;
 }
 
@@ -374,7 +377,7 @@ void operation_submit(Operation *o, OperationGate *gate, Pool *pool) {
                 return;
         }
 
-        if (o->method->accepted)
+        if (o->method->accepted && !o->due)
                 o->method->accepted(o);
 
         if (o->method->flags & METHOD_QUICK) {

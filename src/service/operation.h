@@ -81,6 +81,10 @@ struct Operation {
         NovaException exception;        /* after the run */
         usec_t accepted;                /* monotonic */
 
+        /* Asked when its turn has come, on the worker: false = what it was asked for is so no more. Then it ends well without
+         * having run. Nothing is told before its turn (Method.accepted) of one that has it. NULL = it runs. */
+        bool (*due)(Operation *o);
+
         /* Called once, on the worker that ran it (or where the operation was refused): answers, then frees the operation. */
         void (*finished)(Operation *o);
         void *origin_data;              /* the RpcRequest, the D-Bus call's token, … */

@@ -212,6 +212,9 @@ void service_periodic_reload(Service *s);
 int service_requests_open(Service *s);          /* declares queues; consumes nothing yet */
 int service_requests_consume(Service *s);
 void service_requests_refuse(Service *s);
+/* Manager.request. */
+int service_on_manager_request(void *service, const char *method, const json_t *args, RequestContext *c,
+                               bool (*due)(Operation *o), void (*finished)(Operation *o), void *origin_data, NovaException *e);
 /* Closes the connection, giving answers on their way @wait; service_stop_closed follows, perhaps at once. */
 void service_requests_retire(Service *s, usec_t wait);
 RequestServer *request_server_free(RequestServer *q);

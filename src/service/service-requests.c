@@ -263,8 +263,8 @@ void service_requests_retire(Service *s, usec_t wait) {
         service_stop_closed(s, s->run);
 }
 
-int service_call(Service *s, const char *method, const json_t *args, RequestContext *c, OperationOrigin origin,
-                 void (*finished)(Operation *o), void *origin_data, NovaException *e) {
+static int call(Service *s, const char *method, const json_t *args, RequestContext *c, OperationOrigin origin,
+                bool (*due)(Operation *o), void (*finished)(Operation *o), void *origin_data, NovaException *e) {
         json_auto_t *copy = NULL;
         const Method *m;
         Operation *o;
@@ -286,8 +286,19 @@ int service_call(Service *s, const char *method, const json_t *args, RequestCont
         if (r < 0)
                 return r;
         json_decref(TAKE_PTR(copy));
+        o->due = due;
         operation_submit(o, s->requests->gate, s->environment.pool);
         return 0;
+}
+
+int service_call(Service *s, const char *method, const json_t *args, RequestContext *c, OperationOrigin origin,
+                 void (*finished)(Operation *o), void *origin_data, NovaException *e) {
+        return call(s, method, args, c, origin, NULL, finished, origin_data, e);
+}
+
+int service_on_manager_request(void *service, const char *method, const json_t *args, RequestContext *c,
+                               bool (*due)(Operation *o), void (*finished)(Operation *o), void *origin_data, NovaException *e) {
+        return call(service, method, args, c, ORIGIN_PERIODIC, due, finished, origin_data, e);
 }
 
 /* ---- calls that overrun their deadline ---- */

@@ -96,6 +96,8 @@ static int manager_construct(Service *s, const ManagerClass *class, NovaExceptio
                                       s->manager_class);
                 return -ELIBBAD;
         }
+        s->manager->request = service_on_manager_request;
+        s->manager->service = s;
         return observers_add(&s->manager->observers, service_on_manager, s);
 }
 
@@ -187,6 +189,8 @@ Service *service_free(Service *s) {
         if (s->manager) {
                 pool_set_stalled_handler(s->environment.pool, NULL, NULL);
                 observers_remove(&s->manager->observers, service_on_manager, s);
+                s->manager->request = NULL;
+                s->manager->service = NULL;
         }
         s->stop_timer = sd_event_source_disable_unref(s->stop_timer);
         service_steps_reset(s);
