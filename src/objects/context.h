@@ -26,8 +26,12 @@ RequestContext *context_new_admin(void);
  * for passing on but have no effect; ones of a wrong type are refused: -EINVAL with @e naming the key. */
 int context_from_message(const json_t *message, RequestContext **ret, NovaException *e);
 
-/* The same from an object of those members without the prefix, which it takes: nothing is copied. */
-int context_from_values(json_t *values, RequestContext **ret, NovaException *e);
+/* The same by hand, for who reads a message member by member: begin; take each, its name without the prefix and not
+ * ended (steals @value, NULL is -ENOMEM; -EEXIST when it was there already); finish. Only a finished one may be used
+ * otherwise; one that was not is dropped with context_unref. */
+RequestContext *context_begin(void);
+int context_take(RequestContext *c, const char *name, size_t size, json_t *value);
+int context_finish(RequestContext *c, NovaException *e);
 
 /* Adds the "_context_*" members to @message. Oslo: all that was received plus the defaults of the 25 keys, unchanged;
  * Essex: its 9 keys. Returns 0 or -ENOMEM. */

@@ -120,6 +120,19 @@ int envelope_version_parse(const char *s, unsigned *ret_major, unsigned *ret_min
         return 0;
 }
 
+static bool take_context(const char *name, size_t size, json_t *value, void *userdata) {
+        return context_take(userdata, name, size, value) >= 0;
+}
+
+static bool parse_split(const char *text, size_t size, Envelope *ret) {
+        _cleanup_(context_unrefp) RequestContext *c = context_begin();
+
+        if (!c || !plain_json_parse(text, size, CONTEXT_PREFIX, take_context, c, &ret->message))
+                return false;
+        ret->context = TAKE_PTR(c);
+        return true;
+}
+
 static int parse(char *body, size_t size, bool split, Envelope *ret, char *why, size_t why_size) {
         json_t *outer = NULL;
         char *inner;
@@ -130,7 +143,7 @@ static int parse(char *body, size_t size, bool split, Envelope *ret, char *why, 
 
         if (open_quickly(body, size, &inner, &inner_size)) {
                 ret->format = WIRE_OSLO;
-                if (split && plain_json_parse(inner, inner_size, CONTEXT_PREFIX, &ret->message, &ret->context))
+                if (split && parse_split(inner, inner_size, ret))
                         return 0;
                 return parse_object(inner, inner_size, "the message in the envelope", &ret->message, why, why_size);
         }
@@ -266,7 +279,7 @@ int envelope_read_request(Envelope *e, char *why, size_t why_size) {
 void envelope_done(Envelope *e) {
         json_decref(e->message);
         json_decref(e->own_args);
-        json_decref(e->context);
+        context_unref(e->context);
         *e = ENVELOPE_NULL;
 }
 

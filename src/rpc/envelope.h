@@ -20,7 +20,7 @@ typedef struct Envelope {
         unsigned major, minor;          /* 1.0 when it named none */
         const json_t *args;             /* an object; belongs to @message or @own_args */
         json_t *own_args;
-        json_t *context;                /* its "_context_*" members without the prefix, if they are not in @message */
+        RequestContext *context;        /* not finished: of its "_context_*" members, if they are not in @message */
         const char *msg_id;             /* NULL: a cast */
         const char *reply_q;            /* NULL: Essex, which answers to the queue <msg_id> */
         const char *unique_id;

@@ -11,6 +11,14 @@ typedef struct Reader {
         const char *p, *end;
 } Reader;
 
+/* Which members of the outermost object go elsewhere. */
+typedef struct Apart {
+        const char *prefix;
+        size_t size;
+        PlainMember take;
+        void *userdata;
+} Apart;
+
 static json_t *read_value(Reader *r, unsigned depth);
 
 static void skip_blanks(Reader *r) {
@@ -93,31 +101,27 @@ static json_t *read_integer(Reader *r) {
         return json_integer(negative ? -value : value);
 }
 
-/* A member; of @prefixed if its name begins with @prefix (NULL: none does). */
-static bool read_member(Reader *r, unsigned depth, json_t *object, const char *prefix, json_t *prefixed) {
-        size_t size, escapes, n = prefix ? strlen(prefix) : 0, before;
+static bool read_member(Reader *r, unsigned depth, json_t *object, const Apart *apart) {
+        size_t size, escapes, before;
         json_t *value;
         const char *key;
 
         if (!take(r, '"') || !scan_string(r, &key, &size, &escapes) || escapes > 0 || !take(r, ':'))
                 return false;
-        if (prefix && size > n && memcmp(key, prefix, n) == 0) {
-                object = prefixed;
-                key += n;
-                size -= n;
-        }
         value = read_value(r, depth);
         if (!value)
                 return false;
+        if (apart && size > apart->size && memcmp(key, apart->prefix, apart->size) == 0)
+                return apart->take(key + apart->size, size - apart->size, value, apart->userdata);
         before = json_object_size(object);
         return json_object_setn_new_nocheck(object, key, size, value) == 0 && json_object_size(object) == before + 1;
 }
 
-static bool read_members(Reader *r, unsigned depth, json_t *object, const char *prefix, json_t *prefixed) {
+static bool read_members(Reader *r, unsigned depth, json_t *object, const Apart *apart) {
         if (take(r, '}'))
                 return true;
         do
-                if (!read_member(r, depth, object, prefix, prefixed))
+                if (!read_member(r, depth, object, apart))
                         return false;
         while (take(r, ','));
         return take(r, '}');
@@ -151,7 +155,7 @@ static json_t *read_value(Reader *r, unsigned depth) {
                 value = *r->p == '{' ? json_object() : json_array();
                 if (!value)
                         return NULL;
-                complete = *r->p++ == '{' ? read_members(r, depth - 1, value, NULL, NULL)
+                complete = *r->p++ == '{' ? read_members(r, depth - 1, value, NULL)
                                           : read_items(r, depth - 1, value);
                 if (!complete)
                         json_decref(value);
@@ -167,16 +171,16 @@ static json_t *read_value(Reader *r, unsigned depth) {
         }
 }
 
-bool plain_json_parse(const char *s, size_t n, const char *prefix, json_t **ret, json_t **ret_prefixed) {
-        json_auto_t *object = json_object(), *prefixed = json_object();
+bool plain_json_parse(const char *s, size_t n, const char *prefix, PlainMember take_apart, void *userdata, json_t **ret) {
+        const Apart apart = {.prefix = prefix, .size = prefix ? strlen(prefix) : 0, .take = take_apart, .userdata = userdata};
+        json_auto_t *object = json_object();
         Reader r = {.p = s, .end = s + n};
 
-        if (!object || !prefixed || !take(&r, '{') || !read_members(&r, DEPTH_MAX, object, prefix, prefixed))
+        if (!object || !take(&r, '{') || !read_members(&r, DEPTH_MAX, object, prefix ? &apart : NULL))
                 return false;
         skip_blanks(&r);
         if (r.p != r.end)
                 return false;
         *ret = TAKE_PTR(object);
-        *ret_prefixed = TAKE_PTR(prefixed);
         return true;
 }

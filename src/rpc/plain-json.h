@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Reads an object. Its members whose names begin with @prefix go to *ret_prefixed, without it; the others to *ret.
- * False if it is not plain, not right, or there is no memory: then nothing is set. */
-bool plain_json_parse(const char *s, size_t n, const char *prefix, json_t **ret, json_t **ret_prefixed);
+/* Takes a member whose name began with the prefix; @name is without it, and not ended. Steals @value. False = give up. */
+typedef bool (*PlainMember)(const char *name, size_t size, json_t *value, void *userdata);
+
+/* Reads an object. Its members whose names begin with @prefix (NULL: none does) go to @take, the others to *ret. False
+ * if it is not plain, not right, refused by @take, or there is no memory: then *ret is not set, and what was taken is to
+ * be thrown away. @take must refuse a name that it was given before. */
+bool plain_json_parse(const char *s, size_t n, const char *prefix, PlainMember take, void *userdata, json_t **ret);

@@ -87,8 +87,11 @@ static void on_body(RpcServer *s, const Delivery *d, char *body, size_t size) {
         } else if (k >= 0)
                 k = envelope_read_request(&e, why, sizeof why);
         if (k >= 0 && e.method) {
-                k = e.context ? context_from_values(TAKE_PTR(e.context), &context, &x)
-                              : context_from_message(e.message, &context, &x);
+                if (e.context) {
+                        context = TAKE_PTR(e.context);
+                        k = context_finish(context, &x);
+                } else
+                        k = context_from_message(e.message, &context, &x);
                 if (k == -EINVAL) {
                         snprintf(why, sizeof why, "%s", strempty(x.message));
                         k = -EBADMSG;
@@ -97,6 +100,7 @@ static void on_body(RpcServer *s, const Delivery *d, char *body, size_t size) {
         if (k == -EBADMSG) {
                 bad_message(s, d, &e, why);
                 envelope_done(&e);
+                context_unref(context);
                 return;
         }
         r = k >= 0 ? request_new(s, &e, context) : NULL;
