@@ -189,7 +189,7 @@ static int unexpected(NovaException *e, const char *uuid, const TaskState *expec
                 if (n < sizeof text)
                         n += (size_t) snprintf(text + n, sizeof text - n, "%s%s%s%s", n > 0 ? ", " : "", quote, s ? s : "None", quote);
         }
-        (void) exception_setf(e, EXC_UNEXPECTED_TASK_STATE,
+        (void) exception_setf(e, actual == TASK_DELETING ? EXC_UNEXPECTED_DELETING_TASK_STATE : EXC_UNEXPECTED_TASK_STATE,
                               "Conflict updating instance %s. Expected: {'task_state': [%s]}. Actual: {'task_state': %s%s%s}",
                               uuid, text, name ? "'" : "", name ? name : "None", name ? "'" : "");
         if (e)

@@ -57,6 +57,10 @@ int local_instance_destroy(Store *s, const char *uuid);
 int local_instance_fault_create(Store *s, const char *uuid, const char *host, int code, const char *message,
                                 const char *details);
 
+/* local-actions.c */
+int local_action_event_start(Store *s, const ActionEvent *event, int64_t *ret_id);
+int local_action_event_finish(Store *s, int64_t id, const char *message, const char *traceback);
+
 /* local-settings.c */
 int local_bandwidth_update(Store *s, const BandwidthUsage *usage);
 int local_setting_get(Store *s, const char *name, char **ret);

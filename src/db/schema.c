@@ -151,6 +151,34 @@ const char *const schema_migrations[] = {
         ") STRICT;"
         "CREATE INDEX console_auth_tokens_instance ON console_auth_tokens (instance_uuid);"
         "CREATE INDEX console_auth_tokens_expires ON console_auth_tokens (expires);",
+
+        /* What users asked for and what came of it. A request has one action, of which each service's part is an event. */
+        "CREATE TABLE instance_actions ("
+        "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        "  action TEXT NOT NULL,"
+        "  instance_uuid TEXT NOT NULL,"
+        "  request_id TEXT,"
+        "  user_id TEXT,"
+        "  project_id TEXT,"
+        "  start_time TEXT,"
+        "  finish_time TEXT,"
+        "  message TEXT,"
+        BOOKKEEPING
+        ") STRICT;"
+        "CREATE INDEX instance_actions_request ON instance_actions (instance_uuid, request_id);"
+        "CREATE TABLE instance_actions_events ("
+        "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        "  action_id INTEGER NOT NULL REFERENCES instance_actions (id),"
+        "  event TEXT NOT NULL,"
+        "  start_time TEXT,"
+        "  finish_time TEXT,"
+        "  result TEXT,"
+        "  traceback TEXT,"
+        "  host TEXT,"
+        "  details TEXT,"
+        BOOKKEEPING
+        ") STRICT;"
+        "CREATE INDEX instance_actions_events_action ON instance_actions_events (action_id);",
 };
 
 const size_t schema_n_migrations = ELEMENTSOF(schema_migrations);

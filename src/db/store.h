@@ -52,6 +52,14 @@ typedef struct BandwidthUsage {
         int64_t bw_in, bw_out;
 } BandwidthUsage;
 
+/* What an event of an action is recorded with (instance_actions, instance_actions_events). */
+typedef struct ActionEvent {
+        const char *instance_uuid;
+        const char *action;             /* "reboot": what the user asked for */
+        const char *event;              /* "compute_reboot_instance": what a service did for it */
+        const char *request_id, *user_id, *project_id, *host;
+} ActionEvent;
+
 typedef struct StoreOps {
         const char *backend;            /* "local" */
 
@@ -93,11 +101,17 @@ typedef struct StoreOps {
          * InstanceExists. */
         int (*instance_create)(Store *s, Instance *instance, NovaException *e);
         /* Writes all fields; an object that is NULL leaves the one stored. @expected_task: a list, ended by _TASK_STATE_INVALID,
-         * that the row's task_state must be in, or NULL. 1; 0: no such row; -ESTALE: another task_state (UnexpectedTaskStateError in @e). */
+         * that the row's task_state must be in, or NULL. 1; 0: no such row; -ESTALE: another task_state (UnexpectedTaskStateError in
+         * @e, or UnexpectedDeletingTaskStateError when it is deleting). */
         int (*instance_save)(Store *s, Instance *instance, const TaskState *expected_task, NovaException *e);
         int (*instance_destroy)(Store *s, const char *uuid);            /* soft-deletes; 1 or 0 */
         int (*instance_fault_create)(Store *s, const char *uuid, const char *host, int code, const char *message,
                                      const char *details);
+        /* The action of (instance, request), made if it is not there, and a new event of it that has begun. @ret_id is the
+         * event's. */
+        int (*action_event_start)(Store *s, const ActionEvent *event, int64_t *ret_id);
+        /* The event has ended: with Success when @message is NULL, else with Error, which the action then says too. 1 or 0. */
+        int (*action_event_finish)(Store *s, int64_t id, const char *message, const char *traceback);
 
         /* console_auth_tokens. Fills id, created_at and token_hash of @token_text, which is not stored itself. */
         int (*console_token_create)(Store *s, ConsoleToken *token, const char *token_text);

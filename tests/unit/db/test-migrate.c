@@ -76,6 +76,8 @@ static void our_own_steps_build_the_tables(void **state) {
                      "bw_usage_cache,"
                      "compute_nodes,"
                      "console_auth_tokens,"
+                     "instance_actions,"
+                     "instance_actions_events,"
                      "instance_faults,"
                      "instances,"
                      "services,"
