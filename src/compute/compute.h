@@ -183,6 +183,8 @@ int compute_instance_failed(ComputeManager *m, Instance *i, int r, const NovaExc
 int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e);
 /* By the driver, hard or soft; then active, no task, the power state as it is. */
 int compute_instance_reboot(ComputeManager *m, RequestContext *c, Instance *i, RebootType type, NovaException *e);
+/* Only the guest. @clean: it is asked first, for as long as its image or shutdown_timeout says. */
+int compute_guest_power_off(ComputeManager *m, const Instance *i, bool clean, NovaException *e);
 int compute_instance_power_off(ComputeManager *m, Instance *i, bool clean, NovaException *e);
 int compute_instance_power_on(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e);
 
@@ -210,6 +212,8 @@ int compute_publish_capabilities(ComputeManager *m, RequestContext *c, NovaExcep
 
 /* ---- methods.c, periodic.c ---- */
 const Method *compute_methods(size_t *ret_n);
+/* X of zed 5.1: a failure is told to who listens, by its class and text and the arguments without secrets (F42). */
+void compute_notify_failure(ComputeManager *m, const Operation *o, int r, const NovaException *e);
 /* The hook of monkey_patch: notifies that @o is about to run (essex 5.1), without its secrets. */
 void compute_before_method(ComputeManager *m, const Operation *o);
 const RpcEndpoint *compute_endpoints(bool rpc_ping, size_t *ret_n);

@@ -157,12 +157,9 @@ int compute_instance_reboot(ComputeManager *m, RequestContext *c, Instance *i, R
 }
 
 int compute_instance_power_off(ComputeManager *m, Instance *i, bool clean, NovaException *e) {
-        _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
-        unsigned timeout = clean ? (unsigned) config_integer(config, "shutdown_timeout") : 0;
-        unsigned retry = clean ? (unsigned) config_integer(config, "compute.shutdown_retry_interval") : 0;
         int r;
 
-        r = driver_call(m, power_off, e, i, timeout, retry);
+        r = compute_guest_power_off(m, i, clean, e);
         if (r < 0)
                 return r;
         i->vm_state = VM_STOPPED;

@@ -8,6 +8,7 @@
 
 #include "basic/log.h"
 #include "compute/host.h"
+#include "compute/instance-methods.h"
 
 #define MODULE "nova.compute.manager"
 #define CLASS MODULE ".ComputeManager"
@@ -48,13 +49,41 @@ static const Argument security_group_arguments[] = {
         {},
 };
 
-static const Argument instance_arguments[] = {
+static const Argument security_refresh_arguments[] = {
         { "instance", ARGUMENT_ANY },
         {},
 };
 
-/* X of zed 5.1: a failure is told to who listens, by its class and text and the arguments without secrets (F42). */
-static void notify_failure(ComputeManager *m, const Operation *o, int r, const NovaException *e) {
+/* Who is meant: today's callers send the object, Essex's the uuid. The wrapper wants one of them. */
+#define THE_INSTANCE                                                            \
+        { "instance", ARGUMENT_ANY, ARGUMENT_OPTIONAL },                        \
+        { "instance_uuid", ARGUMENT_ANY, ARGUMENT_OPTIONAL }
+
+static const Argument instance_arguments[] = {
+        THE_INSTANCE,
+        {},
+};
+
+static const Argument stop_arguments[] = {
+        THE_INSTANCE,
+        { "clean_shutdown", ARGUMENT_BOOLEAN, ARGUMENT_OPTIONAL },
+        {},
+};
+
+static const Argument reboot_arguments[] = {
+        THE_INSTANCE,
+        { "block_device_info", ARGUMENT_OBJECT, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        { "reboot_type", ARGUMENT_STRING, ARGUMENT_OPTIONAL },
+        {},
+};
+
+static const Argument terminate_arguments[] = {
+        THE_INSTANCE,
+        { "bdms", ARGUMENT_ANY, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        {},
+};
+
+void compute_notify_failure(ComputeManager *m, const Operation *o, int r, const NovaException *e) {
         char publisher[256];
         json_auto_t *payload = NULL;
 
@@ -76,7 +105,7 @@ static int run(Operation *o, HostFunction f, json_t **ret, NovaException *e) {
 
         r = f(m, o->context, o->args, ret, &x);
         if (r < 0) {
-                notify_failure(m, o, r, &x);
+                compute_notify_failure(m, o, r, &x);
                 if (!exception_is_set(&x))
                         (void) exception_set_errno(&x, r, o->method->name);
                 exception_move(e, &x);
@@ -104,6 +133,18 @@ RUN(refresh_security_group_rules)
 RUN(refresh_security_group_members)
 RUN(refresh_provider_fw_rules)
 RUN(refresh_instance_security_rules)
+
+/* One about an instance: changes it, in its turn among all that concern it; or only asks, and waits for nothing. */
+#define INSTANCE(name_, arguments_, served_, kind_, deadline_, instance_, ...)                                       \
+        {                                                                                                           \
+                .name = name_, .arguments = arguments_, .served = served_, .flags = METHOD_CHANGES_STATE | METHOD_PER_INSTANCE, \
+                .kind = kind_, .deadline = deadline_, .run = instance_call_run, .instance = &instance_, __VA_ARGS__ \
+        }
+#define INSTANCE_QUERY(name_, arguments_, served_, deadline_, instance_)                                            \
+        {                                                                                                           \
+                .name = name_, .arguments = arguments_, .served = served_, .flags = METHOD_REPEATABLE, .kind = JOB_QUERY, \
+                .deadline = deadline_, .run = instance_call_run, .instance = &instance_,                            \
+        }
 
 static const Method methods[] = {
         {
@@ -169,9 +210,32 @@ static const Method methods[] = {
                 .flags = METHOD_QUICK | METHOD_REPEATABLE, .kind = JOB_QUERY, .run = run_refresh_provider_fw_rules,
         },
         {
-                .name = "refresh_instance_security_rules", .arguments = instance_arguments, .served = BOTH,
+                .name = "refresh_instance_security_rules", .arguments = security_refresh_arguments, .served = BOTH,
                 .flags = METHOD_QUICK | METHOD_REPEATABLE, .kind = JOB_QUERY, .run = run_refresh_instance_security_rules,
         },
+
+        INSTANCE("stop_instance", stop_arguments, BOTH, JOB_STATE, 10 * USEC_PER_MINUTE, method_stop, .recovery = RECOVER_AGAIN),
+        INSTANCE("start_instance", instance_arguments, BOTH, JOB_STATE, 5 * USEC_PER_MINUTE, method_start, .recovery = RECOVER_AGAIN),
+        /* Essex's names of the same. */
+        INSTANCE("power_off_instance", instance_arguments, SERVED_ESSEX, JOB_STATE, 10 * USEC_PER_MINUTE, method_stop,
+                 .recovery = RECOVER_AGAIN),
+        INSTANCE("power_on_instance", instance_arguments, SERVED_ESSEX, JOB_STATE, 5 * USEC_PER_MINUTE, method_start,
+                 .recovery = RECOVER_AGAIN),
+        INSTANCE("reboot_instance", reboot_arguments, BOTH, JOB_STATE, 5 * USEC_PER_MINUTE, method_reboot, .recovery = RECOVER_AGAIN),
+        INSTANCE("pause_instance", instance_arguments, BOTH, JOB_STATE, USEC_PER_MINUTE, method_pause, .recovery = RECOVER_AGAIN),
+        INSTANCE("unpause_instance", instance_arguments, BOTH, JOB_STATE, USEC_PER_MINUTE, method_unpause, .recovery = RECOVER_AGAIN),
+        INSTANCE("suspend_instance", instance_arguments, BOTH, JOB_STATE, 5 * USEC_PER_MINUTE, method_suspend, .recovery = RECOVER_AGAIN),
+        INSTANCE("resume_instance", instance_arguments, BOTH, JOB_STATE, 5 * USEC_PER_MINUTE, method_resume, .recovery = RECOVER_AGAIN),
+        INSTANCE("soft_delete_instance", instance_arguments, SERVED_ZED, JOB_STATE, 5 * USEC_PER_MINUTE, method_soft_delete,
+                 .recovery = RECOVER_AGAIN, .accepted = instance_call_accepted),
+        INSTANCE("restore_instance", instance_arguments, SERVED_ZED, JOB_STATE, 5 * USEC_PER_MINUTE, method_restore,
+                 .recovery = RECOVER_AGAIN),
+        INSTANCE("terminate_instance", terminate_arguments, BOTH, JOB_STATE, 10 * USEC_PER_MINUTE, method_terminate,
+                 .recovery = RECOVER_AGAIN, .accepted = instance_call_accepted),
+        INSTANCE("lock_instance", instance_arguments, SERVED_ESSEX, JOB_STATE, USEC_PER_MINUTE, method_lock, .recovery = RECOVER_AGAIN),
+        INSTANCE("unlock_instance", instance_arguments, SERVED_ESSEX, JOB_STATE, USEC_PER_MINUTE, method_unlock,
+                 .recovery = RECOVER_AGAIN),
+        INSTANCE_QUERY("get_lock", instance_arguments, SERVED_ESSEX, USEC_PER_MINUTE, method_get_lock),
 };
 
 const Method *compute_methods(size_t *ret_n) {

@@ -39,7 +39,7 @@ static const Column instance_columns[] = {
         { "terminated_at", COLUMN_TIME, FIELD(terminated_at) },
         { "created_at", COLUMN_TIME, FIELD(created_at), .flags = COLUMN_FIXED },
         { "updated_at", COLUMN_TIME, FIELD(updated_at) },
-        { "deleted_at", COLUMN_TIME, FIELD(deleted_at), .flags = COLUMN_GIVEN },
+        { "deleted_at", COLUMN_TIME, FIELD(deleted_at) },
         { "deleted", COLUMN_BOOLEAN, FIELD(deleted), .flags = COLUMN_GIVEN },
         { "object", COLUMN_JSON, FIELD(object), .flags = COLUMN_KEPT },         /* the last: see instances_brief */
 };
@@ -179,7 +179,7 @@ static bool is_expected(const TaskState *expected, TaskState task) {
 static int unexpected(NovaException *e, const char *uuid, const TaskState *expected, TaskState actual) {
         const char *name = task_state_to_string(actual);
         json_t *list = json_array();
-        char text[512] = "";
+        char text[2048] = "";           /* all task_states */
         size_t n = 0;
 
         for (const TaskState *x = expected; *x != _TASK_STATE_INVALID; x++) {

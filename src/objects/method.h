@@ -75,6 +75,9 @@ typedef struct Method {
         MethodRecovery recovery;        /* of those that METHOD_CHANGES_STATE */
         /* Of RECOVER_UNDO: puts back what was half made. On a worker, under the operation's key. 0 or -errno with @e. */
         int (*undo)(Operation *o, NovaException *e);
+
+        const struct InstanceMethod *instance;  /* what the wrapper of methods about one instance knows of it
+                                                 * (compute/instance-call.h); NULL = it is about the host */
 } Method;
 
 /* Checks @args (a JSON object, or NULL = {}) against the list: missing ones and wrong types are TypeError with the

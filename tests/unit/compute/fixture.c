@@ -192,3 +192,58 @@ int64_t fixture_service(Fixture *f) {
         service_record_done(&record);
         return id;
 }
+
+static void on_finished(Operation *o) {
+        Answer *a = o->origin_data;
+
+        a->result = o->result ? json_incref(o->result) : NULL;
+        exception_move(&a->exception, &o->exception);
+        operation_free(o);
+        __atomic_store_n(&a->done, true, __ATOMIC_RELEASE);
+}
+
+void answer_done(Answer *a) {
+        json_decref(a->result);
+        exception_done(&a->exception);
+}
+
+static Answer *answer_waited;
+
+static bool is_answered(Fixture *f _unused_) {
+        return __atomic_load_n(&answer_waited->done, __ATOMIC_ACQUIRE);
+}
+
+void fixture_call(Fixture *f, const char *name, const char *args, Answer *ret) {
+        const Method *m = manager_method(&f->m->manager, name, ~0u);
+        json_auto_t *json = NULL;
+        Operation *o = NULL;
+
+        assert_non_null(m);
+        json = json_loads(args, 0, NULL);
+        assert_non_null(json);
+        *ret = (Answer) {};
+        if (operation_new(&o, &f->m->manager, m, f->context, json, ORIGIN_RPC, on_finished, ret, &ret->exception) < 0)
+                return;
+        operation_submit(o, NULL, f->pool);
+        answer_waited = ret;
+        fixture_wait(f, is_answered);
+}
+
+void fixture_do(Fixture *f, const char *name, const char *args) {
+        _answer_ Answer a;
+
+        fixture_call(f, name, args, &a);
+        if (exception_is_set(&a.exception))
+                fail_msg("%s: %s: %s", name, a.exception.class_name, a.exception.message);
+}
+
+void fixture_refused(Fixture *f, const char *name, const char *args, const char *class_name) {
+        _answer_ Answer a;
+
+        fixture_call(f, name, args, &a);
+        if (!exception_is_set(&a.exception))
+                fail_msg("%s(%s) was not refused", name, args);
+        if (!streq(a.exception.class_name, class_name))
+                fail_msg("%s: %s, not %s: %s", name, a.exception.class_name, class_name, a.exception.message);
+        assert_null(a.result);
+}

@@ -51,3 +51,19 @@ PowerState fixture_guest(Fixture *f, unsigned n);       /* POWER_NOSTATE: there 
 int64_t fixture_query(Fixture *f, const char *sql);
 /* Makes the row of services that the tracker wants. */
 int64_t fixture_service(Fixture *f);
+
+/* What a method answered. */
+typedef struct Answer {
+        bool done;
+        json_t *result;
+        NovaException exception;
+} Answer;
+void answer_done(Answer *a);
+#define _answer_ _cleanup_(answer_done)
+
+/* Calls the method @name, as a request of RPC by f->context, with the arguments that @args (JSON text) holds, and waits for its
+ * end. */
+void fixture_call(Fixture *f, const char *name, const char *args, Answer *ret);
+/* The same; fails the test unless it ends well, or with this class of exception. */
+void fixture_do(Fixture *f, const char *name, const char *args);
+void fixture_refused(Fixture *f, const char *name, const char *args, const char *class_name);

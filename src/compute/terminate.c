@@ -1,0 +1,35 @@
+/* Termination (zed 7.1): guest, files, network and claim go, then the row. It may be asked for more than once, and for what is
+ * not there any more: then there is nothing to do. */
+#define LOG_LOGGER "nova.compute.manager"
+#include "compute/instance-methods.h"
+
+#include <assert.h>
+
+#include "basic/log.h"
+
+static int terminate(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL, y = NOVA_EXCEPTION_NULL;
+        int r;
+
+        (void) operation_step(c->operation, "destroy");
+        r = compute_instance_delete(c->manager, c->context, c->i, &x);
+        if (r >= 0)
+                return r;
+        if (failure_is(&x, EXC_INSTANCE_NOT_FOUND)) {
+                log_info("Instance %s was gone already.", c->i->uuid);
+                return 0;
+        }
+        /* What only waits for its hypervisor stays marked as deleting: who asks again, or the next start, goes on. */
+        if (!failure_is_passing(r, &x)) {
+                c->i->vm_state = VM_ERROR;
+                if (instance_call_save(c, NULL, &y) < 0)
+                        log_warning("Cannot write that instance %s is in error: %s", c->i->uuid, failure_text(r, &y));
+        }
+        exception_move(e, &x);
+        return r;
+}
+
+const InstanceMethod method_terminate = {
+        .action = "delete", .flags = WRAP_ALL | INSTANCE_LOCKABLE | INSTANCE_ABSENT_OK | INSTANCE_OVERRIDES, .task = TASK_DELETING,
+        .body = terminate,
+};
