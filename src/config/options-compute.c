@@ -14,7 +14,7 @@ const Option options_compute[] = {
         /* names and places of instances */
         STRING("instances_path", "$state_path/instances", "Directory of the instances' disks."),
         STRING("instance_name_template", "instance-%08x", "Name of an instance's domain, made of its id or of %(column)s.",
-                PLANNED),
+                RELOADABLE),
         STRING("volume_name_template", "volume-%s", "Name of a volume, made of its id.", PLANNED),
         STRING("snapshot_name_template", "snapshot-%s", "Name of a snapshot, made of its id.", PLANNED),
         STRING("default_access_ip_network_name", NULL, "Network whose addresses become an instance's access addresses when it is built.",

@@ -38,11 +38,12 @@ static void assert_states(Fixture *f, unsigned n, VmState vm, TaskState task, Po
 /* A caller without the role of an administrator. */
 static void become_user(Fixture *f) {
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
-        json_t *values = json_pack("{s:s, s:s, s:b, s:[s], s:s}", "user_id", "u1", "project_id", "p1", "is_admin", 0, "roles",
-                                   "member", "request_id", "req-11111111-1111-4111-8111-111111111111");
+        json_auto_t *message = json_pack("{s:s, s:s, s:b, s:[s], s:s}", "_context_user_id", "u1", "_context_project_id", "p1",
+                                         "_context_is_admin", 0, "_context_roles", "member", "_context_request_id",
+                                         "req-11111111-1111-4111-8111-111111111111");
 
         context_unref(f->context);
-        assert_int_equal(context_from_values(values, &f->context, &e), 0);
+        assert_int_equal(context_from_message(message, &f->context, &e), 0);
 }
 
 static void both_ways_of_naming_an_instance_reach_the_same_row(void **state _unused_) {
