@@ -18,5 +18,7 @@
 #define MESSAGE_STEP_FAILED "bd43e7a5894f4842af707b1fc2bf1881"            /* a step of the start is retried */
 #define MESSAGE_REPLY_UNDELIVERABLE "8692c81673a14dd3b6a6376e358d0766"
 #define MESSAGE_PERIODIC_FAILED "d4390e7436ef44a9b10268a0492f9558"
+#define MESSAGE_DRIFT_FOUND "de30e28f49a0466f9512e7d237ad8482"            /* store, hypervisor and disk do not say the same */
+#define MESSAGE_DRIFT_GONE "21b01efebe464074b7ef5a498a300370"
 #define MESSAGE_BUS_LOST "ca922d3d0ede440cbd4e0019fe7c3833"               /* the system bus, or the name on it */
 #define MESSAGE_BUS_CONNECTED "ca834870bddd4a97b44c8033d537a30d"

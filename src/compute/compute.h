@@ -9,6 +9,7 @@
 
 #include "basic/id.h"
 #include "basic/mailbox.h"
+#include "compute/drift.h"
 #include "compute/hooks.h"
 #include "compute/manager.h"
 #include "compute/notifier.h"
@@ -74,7 +75,7 @@ struct ComputeManager {
         json_t *last_capabilities;
         NameSet unrecovered;            /* their recovery failed for a passing reason: tried again */
         NameSet failed;                 /* those that recovery set to ERROR: named in trouble */
-        NameSet unknown_guests;         /* guests without a row, already named */
+        DriftList drift;                /* sorted by kind and name */
         NameSet deleted_guests;         /* guests of deleted rows, already named */
         NameSet heal_queue;
         NameSet own_requests;           /* instances about which the host has asked itself for something */

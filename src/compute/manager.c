@@ -366,7 +366,7 @@ static ComputeManager *compute_manager_destroy(ComputeManager *m) {
         json_decref(m->last_capabilities);
         name_set_done(&m->unrecovered);
         name_set_done(&m->failed);
-        name_set_done(&m->unknown_guests);
+        drift_list_done(&m->drift);
         name_set_done(&m->deleted_guests);
         name_set_done(&m->heal_queue);
         name_set_done(&m->own_requests);

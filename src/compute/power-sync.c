@@ -138,8 +138,6 @@ static void sync_instance(ComputeManager *m, const char *uuid, bool settled) {
         case POWER_KEEP:
                 break;
         case POWER_MISSING:
-                log_warning("Instance %s (%s) is %s but the hypervisor has no such guest.", uuid, strempty(i.name),
-                            vm_state_to_string(i.vm_state));
                 (void) save_power(m, &i, POWER_NOSTATE);
                 break;
         case POWER_SAVE:
@@ -162,38 +160,6 @@ static void sync_event(ComputeManager *m, const char *uuid) {
         sync_instance(m, uuid, false);
 }
 
-/* Names each guest that no row, deleted or not, knows: once, until it goes and comes again (P17). */
-static void name_unknown_guests(ComputeManager *m, const InstanceList *rows) {
-        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
-        _cleanup_(strv_freep) char **uuids = NULL;
-        NameSet now = {};
-        int r;
-
-        r = driver_call(m, list_instance_uuids, &e, &uuids);
-        if (r < 0) {
-                if (r != -EOPNOTSUPP)
-                        log_warning("Cannot list the hypervisor's guests: %s", failure_text(r, &e));
-                return;
-        }
-        for (char **u = uuids; u && *u; u++) {
-                bool known = false;
-
-                for (size_t n = 0; n < rows->n && !known; n++)
-                        known = streq_ptr(rows->items[n].uuid, *u);
-                if (!known)
-                        (void) name_set_add(&now, *u);
-        }
-
-        pthread_mutex_lock(&m->lock);
-        for (size_t n = 0; n < now.n; n++)
-                if (!name_set_has(&m->unknown_guests, now.items[n]))
-                        log_warning("The hypervisor has a guest %s that is no instance of this host; it is left alone.",
-                                    now.items[n]);
-        name_set_done(&m->unknown_guests);
-        m->unknown_guests = now;
-        pthread_mutex_unlock(&m->lock);
-}
-
 /* Those set to ERROR by recovery that somebody has repaired since are named no more. */
 static void forget_repaired(ComputeManager *m, const InstanceList *rows) {
         bool changed = false;
@@ -213,35 +179,78 @@ static void forget_repaired(ComputeManager *m, const InstanceList *rows) {
                 compute_manager_show_trouble(m);
 }
 
+/* Of a driver without that listing. */
+static int ask_each(ComputeManager *m, const InstanceList *rows, GuestState **ret, size_t *ret_n, NovaException *e) {
+        _cleanup_free_ GuestState *guests = NULL;
+        size_t n = 0;
+
+        guests = calloc(MAX(rows->n, 1u), sizeof *guests);
+        if (!guests)
+                return -ENOMEM;
+        for (size_t k = 0; k < rows->n; k++) {
+                int r = compute_instance_power(m, &rows->items[k], &guests[n].state, e);
+
+                if (r < 0)
+                        return r;       /* the hypervisor does not answer: the others would not fare better */
+                if (r > 0)
+                        snprintf(guests[n++].uuid, sizeof guests->uuid, "%s", rows->items[k].uuid);
+        }
+        *ret = TAKE_PTR(guests);
+        *ret_n = n;
+        return 0;
+}
+
+static int list_guests(ComputeManager *m, const InstanceList *rows, GuestState **ret, size_t *ret_n, NovaException *e) {
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+        int r;
+
+        r = driver_call(m, list_guest_states, &x, ret, ret_n);
+        if (r == -EOPNOTSUPP)
+                return ask_each(m, rows, ret, ret_n, e);
+        exception_move(e, &x);
+        return r;
+}
+
+static int compare_guests(const void *a, const void *b) {
+        return strcmp(((const GuestState *) a)->uuid, ((const GuestState *) b)->uuid);
+}
+
+static int compare_guest(const void *uuid, const void *guest) {
+        return strcmp(uuid, ((const GuestState *) guest)->uuid);
+}
+
 int compute_sync_power_states(ComputeManager *m, RequestContext *c _unused_, NovaException *e) {
         _cleanup_(instance_list_done) InstanceList rows = {};
+        _cleanup_free_ GuestState *guests = NULL;
+        size_t n_guests = 0;
         int r;
 
         compute_recover_again(m);
 
-        r = m->store->ops->instance_list_by_host(m->store, m->host, READ_DELETED_YES, &rows);
+        r = m->store->ops->instance_list_by_host(m->store, m->host, READ_DELETED_NO, &rows);
         if (r < 0)
                 return exception_set_errno(e, r, "Cannot list the instances of this host");
         forget_repaired(m, &rows);
-        name_unknown_guests(m, &rows);
+        r = list_guests(m, &rows, &guests, &n_guests, e);
+        if (r < 0)
+                return r;
+        qsort(guests, n_guests, sizeof *guests, compare_guests);
 
         for (size_t n = 0; n < rows.n; n++) {
                 const Instance *i = &rows.items[n];
-                PowerState guest;
-                int exists;
+                const GuestState *guest;
 
-                if (i->deleted || i->task_state != TASK_NONE)
+                if (i->task_state != TASK_NONE)
                         continue;
-                exists = compute_instance_power(m, i, &guest, e);
-                if (exists < 0)
-                        return exists;  /* the hypervisor does not answer: the others would not fare better */
-                if (power_verdict(i->vm_state, i->power_state, guest, exists > 0) == POWER_KEEP)
+                guest = n_guests > 0 ? bsearch(i->uuid, guests, n_guests, sizeof *guests, compare_guest) : NULL;
+                if (power_verdict(i->vm_state, i->power_state, guest ? guest->state : POWER_NOSTATE, guest) == POWER_KEEP)
                         continue;
                 /* What is to be done waits for its turn on that instance, and is decided there anew. */
                 r = compute_manager_submit(m, JOB_STATE, "sync_power_state", i->uuid, SYNC_DEADLINE, compute_sync_instance);
                 if (r < 0)
                         return exception_set_errno(e, r, "Cannot synchronize an instance's power state");
         }
+        compute_drift_look(m, &rows, guests, n_guests);
         return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <systemd/sd-event.h>
 
+#include "basic/id.h"
 #include "config/config.h"
 #include "objects/compute-node.h"
 #include "objects/context.h"
@@ -26,6 +27,12 @@ typedef struct DomainInfo {
         int64_t num_cpu;
         uint64_t cpu_time_ns;
 } DomainInfo;
+
+/* One of list_guest_states. */
+typedef struct GuestState {
+        char uuid[UUID_TEXT_MAX];
+        PowerState state;
+} GuestState;
 
 typedef enum RebootType { REBOOT_SOFT, REBOOT_HARD } RebootType;
 
@@ -106,6 +113,8 @@ typedef struct ComputeDriverOps {
         int (*instance_exists)(ComputeDriver *d, const Instance *i, NovaException *e);           /* 1 or 0 */
         int (*list_instances)(ComputeDriver *d, char ***ret, NovaException *e);                  /* names, NULL-terminated */
         int (*list_instance_uuids)(ComputeDriver *d, char ***ret, NovaException *e);
+        /* All guests and what get_info would say of their states, in few calls: malloc'ed; *ret NULL when there is none. */
+        int (*list_guest_states)(ComputeDriver *d, GuestState **ret, size_t *ret_n, NovaException *e);
         int (*get_diagnostics)(ComputeDriver *d, const Instance *i, json_t **ret, NovaException *e);
         int (*get_instance_diagnostics)(ComputeDriver *d, const Instance *i, json_t **ret, NovaException *e);
         int (*get_console_output)(ComputeDriver *d, const Instance *i, size_t max_bytes, char **ret, NovaException *e);

@@ -72,6 +72,29 @@ static int fake_list_instances(ComputeDriver *d, char ***ret, NovaException *e) 
         return list(d, "list_instances", false, ret, e);
 }
 
+static int fake_list_guest_states(ComputeDriver *driver, GuestState **ret, size_t *ret_n, NovaException *e) {
+        _fake_call_ FakeCall c = fake_enter(driver, "list_guest_states", e);
+        GuestState *states = NULL;
+        size_t n = 0;
+
+        if (c.r < 0)
+                return c.r;
+        for (const Guest *g = c.d->guests; g; g = g->next)
+                n++;
+        if (n > 0 && !(states = calloc(n, sizeof *states)))
+                return fake_no_memory(&c, e);
+        n = 0;
+        for (const Guest *g = c.d->guests; g; g = g->next) {
+                if (g->move == MOVE_INCOMING)
+                        continue;
+                snprintf(states[n].uuid, sizeof states[n].uuid, "%s", g->uuid);
+                states[n++].state = g->state;
+        }
+        *ret = states;
+        *ret_n = n;
+        return 0;
+}
+
 static int fake_list_instance_uuids(ComputeDriver *d, char ***ret, NovaException *e) {
         return list(d, "list_instance_uuids", true, ret, e);
 }
@@ -292,6 +315,7 @@ void fake_info_ops(ComputeDriverOps *ops) {
         ops->instance_exists = fake_instance_exists;
         ops->list_instances = fake_list_instances;
         ops->list_instance_uuids = fake_list_instance_uuids;
+        ops->list_guest_states = fake_list_guest_states;
         ops->get_diagnostics = fake_get_diagnostics;
         ops->get_instance_diagnostics = fake_get_instance_diagnostics;
         ops->get_console_output = fake_get_console_output;

@@ -190,8 +190,9 @@ static void a_guest_without_a_row_is_named_once_and_left_alone(void **state _unu
         for (unsigned pass = 0; pass < 2; pass++) {
                 assert_int_equal(compute_sync_power_states(f->m, f->context, &e), 0);
                 fixture_settle(f);
-                assert_int_equal(f->m->unknown_guests.n, 1);
-                assert_string_equal(f->m->unknown_guests.items[0], uuid);
+                assert_int_equal(f->m->drift.n, 1);
+                assert_int_equal(f->m->drift.items[0].kind, DRIFT_GUEST_UNKNOWN);
+                assert_string_equal(f->m->drift.items[0].name, uuid);
         }
         assert_int_equal(fixture_guest(f, 9), POWER_RUNNING);
 }
