@@ -13,6 +13,7 @@
 #define DISPATCHER "oslo_messaging.rpc.dispatcher"
 #define MESSAGING "oslo_messaging.exceptions"
 #define DATABASE "oslo_db.exception"
+#define OBJECTS "oslo_versionedobjects.exception"
 
 #define REMOTE_SUFFIX "_Remote"
 #define UNKNOWN_MESSAGE "An unknown exception occurred."
@@ -138,6 +139,9 @@ static const ClassRow classes[_EXC_MAX] = {
         [EXC_KEY_ERROR] = {"KeyError", BUILTIN, 400, -EINVAL},
         [EXC_RUNTIME_ERROR] = {"RuntimeError", BUILTIN, 500, -EIO},
         [EXC_ATTRIBUTE_ERROR] = {"AttributeError", BUILTIN, 400, -ENOSYS},
+        [EXC_INCOMPATIBLE_OBJECT_VERSION] = {"IncompatibleObjectVersion", OBJECTS, 500, -EPROTO},
+        [EXC_UNSUPPORTED_OBJECT] = {"UnsupportedObjectError", OBJECTS, 500, -EPROTO},
+        [EXC_READ_ONLY_FIELD] = {"ReadOnlyFieldError", OBJECTS, 500, -EPERM},
         [EXC_UNSUPPORTED_VERSION] = {"UnsupportedVersion", DISPATCHER, 400, -EPROTONOSUPPORT},
         [EXC_NO_SUCH_METHOD] = {"NoSuchMethod", DISPATCHER, 400, -ENOSYS},
         [EXC_MESSAGING_TIMEOUT] = {"MessagingTimeout", MESSAGING, 504, -ETIMEDOUT},
@@ -247,6 +251,10 @@ static json_t *text(const char *s) {
         return json_string(clean);
 }
 
+static bool takes_kwargs(const char *module) {
+        return streq(module, NOVA) || streq(module, OBJECTS);
+}
+
 json_t *exception_to_oslo(const NovaException *e) {
         bool set = exception_is_set(e);
         const char *name = set ? e->class_name : row_of(EXC_NOVA)->name;
@@ -256,10 +264,10 @@ json_t *exception_to_oslo(const NovaException *e) {
 
         if (!message)
                 return NULL;
-        kwargs = set && e->kwargs && streq(module, NOVA) ? json_copy(e->kwargs) : json_object();
+        kwargs = set && e->kwargs && takes_kwargs(module) ? json_copy(e->kwargs) : json_object();
         if (!kwargs)
                 return NULL;
-        if (streq(module, NOVA) && !json_object_get(kwargs, "code") &&
+        if (takes_kwargs(module) && !json_object_get(kwargs, "code") &&
             json_object_set_new(kwargs, "code", json_integer(set && e->code > 0 ? e->code : 500)) < 0)
                 return NULL;
 

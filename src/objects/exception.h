@@ -119,6 +119,9 @@ typedef enum ExceptionClass {
         EXC_KEY_ERROR,
         EXC_RUNTIME_ERROR,
         EXC_ATTRIBUTE_ERROR,            /* Essex peers: unknown method */
+        EXC_INCOMPATIBLE_OBJECT_VERSION,        /* oslo_versionedobjects.exception */
+        EXC_UNSUPPORTED_OBJECT,
+        EXC_READ_ONLY_FIELD,
         EXC_UNSUPPORTED_VERSION,        /* oslo_messaging.rpc.dispatcher */
         EXC_NO_SUCH_METHOD,
         EXC_MESSAGING_TIMEOUT,          /* oslo_messaging.exceptions */
@@ -161,7 +164,8 @@ const char *exception_class_module(ExceptionClass c);
 int exception_class_code(ExceptionClass c);
 
 /* The failure as oslo.messaging 14 wants it, {class, module, message, tb, args, kwargs}: no path of this host in tb, args
- * is [message]. kwargs (with "code") only for nova.exception: other classes take none. An unset exception is an unknown
+ * is [message]. kwargs (with "code") only for nova.exception and oslo_versionedobjects.exception: other
+ * classes take none. An unset exception is an unknown
  * NovaException. New reference or NULL when out of memory. */
 json_t *exception_to_oslo(const NovaException *e);
 /* Essex: [class name, text, [traceback lines]]. */

@@ -8,6 +8,7 @@
 
 #include "basic/id.h"
 #include "basic/json.h"
+#include "objects/versioned.h"
 
 #define DATA "nova_object.data"
 #define CHANGES "nova_object.changes"
@@ -176,30 +177,14 @@ static int read_object(json_t *object, Instance *ret, NovaException *e) {
         return 0;
 }
 
-static int check_class(const json_t *primitive, NovaException *e) {
-        const char *name = json_member_string(primitive, "nova_object.name");
-        const char *version = json_member_string(primitive, "nova_object.version");
-
-        if (!streq_ptr(name, "Instance") || !json_is_object(json_object_get(primitive, DATA)))
-                return exception_setf(e, EXC_VALUE_ERROR, "An object of type Instance is required here, got %s",
-                                      name ? name : json_type_name(primitive));
-        if (!version || !startswith(version, "2."))
-                return exception_setf(e, EXC_VALUE_ERROR, "Version %s of Instance is not supported, supported version is 2.7",
-                                      version ? version : "None");
-        return 0;
-}
-
 int instance_from_object(const json_t *primitive, Instance *ret, NovaException *e) {
-        json_t *copy;
+        json_t *object;
         int r;
 
         assert(primitive && ret);
 
-        r = check_class(primitive, e);
-        if (r < 0)
-                return r;
-        copy = json_deep_copy(primitive);
-        return copy ? read_object(copy, ret, e) : -ENOMEM;
+        r = object_parse(primitive, "Instance", &object, e);
+        return r < 0 ? r : read_object(object, ret, e);
 }
 
 /* Whether the two are one and the same object: a changed part of it can be taken over by itself. */
@@ -243,17 +228,17 @@ static int merge(json_t *into, const json_t *from) {
 }
 
 int instance_merge_changes(Instance *i, const json_t *primitive, NovaException *e) {
-        json_auto_t *object = NULL;
+        json_auto_t *object = NULL, *given = NULL;
         const char *uuid;
         Instance merged;
         int r;
 
         assert(i && primitive);
 
-        r = check_class(primitive, e);
+        r = object_parse(primitive, "Instance", &given, e);
         if (r < 0)
                 return r;
-        uuid = json_member_string(data_of(primitive), "uuid");
+        uuid = json_string_value(object_get(given, "uuid"));
         if (uuid && !streq_ptr(uuid, i->uuid))
                 return exception_setf(e, EXC_INVALID_INPUT, "Invalid input received: the object is of instance %.100s, not of %s",
                                       uuid, strempty(i->uuid));
@@ -261,7 +246,7 @@ int instance_merge_changes(Instance *i, const json_t *primitive, NovaException *
         object = instance_to_object(i);
         if (!object)
                 return -ENOMEM;
-        r = merge(object, primitive);
+        r = merge(object, given);
         if (r >= 0)
                 r = read_object(json_incref(object), &merged, e);
         if (r < 0)
@@ -302,30 +287,13 @@ static json_t *member_value(const Instance *i, size_t n) {
         return NULL;
 }
 
-static void drop_changes(json_t *value) {
-        json_t *v;
-        const char *key;
-        size_t n;
-
-        if (json_object_get(value, DATA))
-                (void) json_object_del(value, CHANGES);
-        json_object_foreach(value, key, v)
-                drop_changes(v);
-        json_array_foreach(value, n, v)
-                drop_changes(v);
-}
-
-static json_t *primitive_new(const char *name, const char *version, json_t *data) {
-        return json_pack("{s:s, s:s, s:s, s:o}", "nova_object.name", name, "nova_object.namespace", "nova", "nova_object.version",
-                         version, DATA, data);
-}
-
 static int put_info_cache(json_t *data, const Instance *i) {
         json_t *cache = json_object_get(data, "info_cache");
 
         if (!json_object_get(cache, DATA)) {
-                cache = primitive_new("InstanceInfoCache", "1.5", json_pack("{s:s}", "instance_uuid", strempty(i->uuid)));
-                if (!cache || json_object_set_new(data, "info_cache", cache) < 0)
+                cache = object_new("InstanceInfoCache");
+                if (json_object_set_new(data, "info_cache", cache) < 0 ||
+                    json_object_set_new(object_data(cache), "instance_uuid", json_string(strempty(i->uuid))) < 0)
                         return -ENOMEM;
         }
         return json_object_set_new(json_object_get(cache, DATA), "network_info",
@@ -355,13 +323,13 @@ json_t *instance_to_object(const Instance *i) {
         if (json_object_get(i->object, DATA))
                 object = json_deep_copy(i->object);
         else
-                object = primitive_new("Instance", "2.7", json_object());
+                object = object_new("Instance");
         data = json_object_get(object, DATA);
         if (!data || put_members(data, i) < 0) {
                 json_decref(object);
                 return NULL;
         }
-        drop_changes(object);
+        object_reset_changes(object, true);
         return object;
 }
 
@@ -381,7 +349,7 @@ int instance_set_field(Instance *i, const char *field, json_t *value) {
         json_t *data;
 
         if (!i->object)
-                i->object = primitive_new("Instance", "2.7", json_object());
+                i->object = object_new("Instance");
         data = data_of(i->object);
         if (!data) {
                 json_decref(value);

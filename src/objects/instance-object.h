@@ -11,7 +11,7 @@
 
 /* A whole Instance primitive -> *ret; ->object holds a copy of it. The name is not in it: instance_name_fill. Fields that are unset
  * or null are 0, NULL, false; without a vm_state it is building. On failure *ret is untouched and @e names field and value:
- * ValueError, InvalidUUID (the uuid becomes a path), IncompatibleObjectVersion, UnsupportedObjectError; or -ENOMEM. */
+ * InvalidUUID (the uuid becomes a path), or what object_parse says; or -ENOMEM. */
 int instance_from_object(const json_t *primitive, Instance *ret, NovaException *e);
 
 /* Takes over the fields that the primitive names in its changes, and no others; those of a nested object that is the same one
