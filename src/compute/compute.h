@@ -77,6 +77,7 @@ struct ComputeManager {
         NameSet failed;                 /* those that recovery set to ERROR: named in trouble */
         DriftList drift;                /* sorted by kind and name */
         NameSet deleted_guests;         /* guests of deleted rows, already named */
+        json_t *delete_attempts;        /* {uuid: number}, of files of deleted rows; or NULL */
         NameSet heal_queue;
         NameSet own_requests;           /* instances about which the host has asked itself for something */
         bool driver_ready;              /* driver.init_host has succeeded */
@@ -204,6 +205,8 @@ PowerVerdict power_verdict(VmState vm, PowerState db, PowerState guest, bool exi
 
 /* One instance now, under its key: states read anew, then the verdict. */
 void compute_sync_instance(ComputeManager *m, const char *uuid);
+/* Every guest of the hypervisor with its state: malloc'ed. */
+int compute_list_guests(ComputeManager *m, GuestState **ret, size_t *ret_n, NovaException *e);
 int compute_sync_power_states(ComputeManager *m, RequestContext *c, NovaException *e);
 void compute_on_driver_event(const DriverEvent *event, void *userdata);
 

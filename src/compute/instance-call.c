@@ -213,7 +213,9 @@ static int begin_as_api(InstanceCall *c, TaskState asked, NovaException *e) {
         r = check_lock(c, e);
         if (r < 0)
                 return r;
-        if (m->vm_states && !has_vm(m->vm_states, c->i->vm_state))
+        /* What the host asks of itself it has found out by itself: a guest that runs though it should not is stopped, whatever
+         * the API would let a user stop (Nova's force_stop). */
+        if (m->vm_states && !has_vm(m->vm_states, c->i->vm_state) && c->operation->origin != ORIGIN_PERIODIC)
                 return instance_invalid_state(e, c->i->uuid, "vm_state", vm_state_to_string(c->i->vm_state), verb);
         if (m->flags & INSTANCE_ANY_TASK)
                 return 0;

@@ -8,6 +8,7 @@
 
 #include "basic/json.h"
 #include "basic/log.h"
+#include "compute/resource-tracker.h"
 
 bool network_is_stub(ComputeManager *m) {
         static const char *const no[] = { "", "false", "no", "off", "0" };
@@ -138,7 +139,10 @@ int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, N
         if (r < 0)
                 return r;
         r = m->store->ops->instance_destroy(m->store, i->uuid);
-        return r < 0 ? exception_set_errno(e, r, "Cannot delete the instance's row") : 0;
+        if (r < 0)
+                return exception_set_errno(e, r, "Cannot delete the instance's row");
+        resource_tracker_changed(m);
+        return 0;
 }
 
 int compute_instance_reboot(ComputeManager *m, RequestContext *c, Instance *i, RebootType type, NovaException *e) {

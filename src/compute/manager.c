@@ -364,6 +364,7 @@ static ComputeManager *compute_manager_destroy(ComputeManager *m) {
         m->hooks = hooks_free(m->hooks);
         config_unref(m->config);
         json_decref(m->last_capabilities);
+        json_decref(m->delete_attempts);
         name_set_done(&m->unrecovered);
         name_set_done(&m->failed);
         drift_list_done(&m->drift);

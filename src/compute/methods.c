@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "basic/log.h"
+#include "compute/deleted.h"
 #include "compute/host.h"
 #include "compute/instance-methods.h"
 
@@ -140,6 +141,12 @@ RUN(refresh_instance_security_rules)
                 .name = name_, .arguments = arguments_, .served = served_, .flags = METHOD_CHANGES_STATE | METHOD_PER_INSTANCE, \
                 .kind = kind_, .deadline = deadline_, .run = instance_call_run, .instance = &instance_, __VA_ARGS__ \
         }
+#define OWN(name_, run_)                                                                                            \
+        {                                                                                                            \
+                .name = name_, .arguments = instance_arguments, .served = SERVED_SELF,                              \
+                .flags = METHOD_CHANGES_STATE | METHOD_PER_INSTANCE | METHOD_REPEATABLE, .kind = JOB_STATE,          \
+                .deadline = 5 * USEC_PER_MINUTE, .recovery = RECOVER_AGAIN, .run = run_,                             \
+        }
 #define INSTANCE_QUERY(name_, arguments_, served_, deadline_, instance_)                                            \
         {                                                                                                           \
                 .name = name_, .arguments = arguments_, .served = served_, .flags = METHOD_REPEATABLE, .kind = JOB_QUERY, \
@@ -235,6 +242,10 @@ static const Method methods[] = {
         INSTANCE("lock_instance", instance_arguments, SERVED_ESSEX, JOB_STATE, USEC_PER_MINUTE, method_lock, .recovery = RECOVER_AGAIN),
         INSTANCE("unlock_instance", instance_arguments, SERVED_ESSEX, JOB_STATE, USEC_PER_MINUTE, method_unlock,
                  .recovery = RECOVER_AGAIN),
+        /* What the host asks of itself (deleted.h). */
+        OWN("_reap_deleted_instance", compute_run_reap_deleted),
+        OWN("_shutdown_deleted_instance", compute_run_shutdown_deleted),
+        OWN("_remove_deleted_files", compute_run_remove_deleted_files),
         INSTANCE_QUERY("get_lock", instance_arguments, SERVED_ESSEX, USEC_PER_MINUTE, method_get_lock),
 };
 

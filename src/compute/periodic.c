@@ -2,8 +2,8 @@
  * Where the seed had a gate of its own besides (host status, bandwidth, network info), it is kept: the task is asked every
  * tick, and works when the gate's interval has passed.
  *
- * A task that finds an instance to work on does not do so itself: it submits a job under that instance's key, which reads
- * the row anew, so that what a user asked for meanwhile counts. */
+ * A task that finds an instance to work on does not do so itself: it asks the service for it as a user would
+ * (own-request.h), and when that has its turn the row is looked at anew, so that what a user asked for meanwhile counts. */
 #define LOG_LOGGER "nova.compute.manager"
 #include "compute/compute.h"
 
@@ -12,9 +12,9 @@
 #include "basic/json.h"
 #include "basic/log.h"
 #include "compute/audit-period.h"
+#include "compute/deleted.h"
+#include "compute/instance-call.h"
 #include "compute/resource-tracker.h"
-
-#define INSTANCE_DEADLINE (5 * USEC_PER_MINUTE)
 
 static int list_instances(ComputeManager *m, ReadDeleted deleted, InstanceList *ret, NovaException *e) {
         int r;
@@ -38,33 +38,28 @@ static usec_t last_change(const Instance *i) {
         return i->updated_at > 0 ? i->updated_at : i->created_at;
 }
 
-/* ---- an instance's turn ---- */
+/* ---- what is found at an instance ---- */
 
 typedef bool (*InstanceTest)(const Instance *i, usec_t age);
-typedef int (*InstanceWork)(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e);
 
-/* Reads the row anew, and does @work if it is still due. */
-static void work_if_due(ComputeManager *m, const char *uuid, const char *option, InstanceTest due, InstanceWork work,
-                        const char *what) {
-        _cleanup_(context_unrefp) RequestContext *c = context_new_admin();
-        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+/* Reads the row anew: 1 with *ret filled when the age of @option has come for it still. */
+static int read_due(ComputeManager *m, const char *uuid, const char *option, InstanceTest test, Instance *ret) {
         _cleanup_(instance_done) Instance i = {};
         usec_t age = seconds_option(m, option);
-        int r;
 
-        if (!c || age == 0 || m->store->ops->instance_get(m->store, uuid, READ_DELETED_NO, &i) <= 0)
-                return;
-        if (!streq_ptr(i.host, m->host) || !due(&i, age))
-                return;
-
-        log_info("Instance %s: %s", uuid, what);
-        r = work(m, c, &i, &e);
-        if (r < 0)
-                log_error("Instance %s: %s failed: %s", uuid, what, failure_text(r, &e));
+        if (age == 0 || m->store->ops->instance_get(m->store, uuid, READ_DELETED_NO, &i) <= 0 || !streq_ptr(i.host, m->host) ||
+            !test(&i, age))
+                return 0;
+        if (ret) {
+                *ret = i;
+                i = (Instance) {};
+        }
+        return 1;
 }
 
-static int submit_due(ComputeManager *m, const char *option, InstanceTest due, const char *name,
-                      void (*run)(ComputeManager *m, const char *uuid), NovaException *e) {
+/* Has @found called for each instance of which the age of @option has come. */
+static int for_each_due(ComputeManager *m, const char *option, InstanceTest test, int (*found)(ComputeManager *m, const char *uuid),
+                        NovaException *e) {
         _cleanup_(instance_list_done) InstanceList rows = {};
         usec_t age = seconds_option(m, option);
         int r;
@@ -75,11 +70,11 @@ static int submit_due(ComputeManager *m, const char *option, InstanceTest due, c
         if (r < 0)
                 return r;
         for (size_t n = 0; n < rows.n; n++) {
-                if (!due(&rows.items[n], age))
+                if (!test(&rows.items[n], age))
                         continue;
-                r = compute_manager_submit(m, JOB_STATE, name, rows.items[n].uuid, INSTANCE_DEADLINE, run);
+                r = found(m, rows.items[n].uuid);
                 if (r < 0)
-                        return exception_set_errno(e, r, "Cannot submit a job");
+                        return exception_set_errno(e, r, "Cannot submit a request");
         }
         return 0;
 }
@@ -89,18 +84,25 @@ static bool is_stuck_rebooting(const Instance *i, usec_t age) {
         case TASK_REBOOTING:
         case TASK_REBOOT_PENDING:
         case TASK_REBOOT_STARTED:
+        case TASK_REBOOTING_HARD:
+        case TASK_REBOOT_PENDING_HARD:
+        case TASK_REBOOT_STARTED_HARD:
                 return older_than(last_change(i), age);
         default:
                 return false;
         }
 }
 
-static int reboot_hard(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e) {
-        return compute_instance_reboot(m, c, i, REBOOT_HARD, e);
+static bool reboot_is_due(ComputeManager *m, const char *uuid) {
+        return read_due(m, uuid, "reboot_timeout", is_stuck_rebooting, NULL) > 0;
 }
 
-static void run_reboot(ComputeManager *m, const char *uuid) {
-        work_if_due(m, uuid, "reboot_timeout", is_stuck_rebooting, reboot_hard, "hard reboot, its reboot has timed out");
+static int found_stuck_reboot(ComputeManager *m, const char *uuid) {
+        int r = compute_request_own(m, "reboot_instance", uuid, json_pack("{s:s}", "reboot_type", "HARD"), reboot_is_due);
+
+        if (r > 0)
+                log_info("Instance %s: its reboot has timed out, it is rebooted hard.", uuid);
+        return r;
 }
 
 static bool is_rescued_too_long(const Instance *i, usec_t age) {
@@ -108,45 +110,71 @@ static bool is_rescued_too_long(const Instance *i, usec_t age) {
                older_than(i->launched_at > 0 ? i->launched_at : last_change(i), age);
 }
 
-static int unrescue(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e) {
+static void run_unrescue(ComputeManager *m, const char *uuid) {
+        _cleanup_(context_unrefp) RequestContext *c = context_new_admin();
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+        _cleanup_(instance_done) Instance i = {};
         int r;
 
-        r = driver_call(m, unrescue, e, c, i);
+        if (!c || read_due(m, uuid, "rescue_timeout", is_rescued_too_long, &i) == 0)
+                return;
+        log_info("Instance %s: the time of its rescue is over, it is unrescued.", uuid);
+        r = driver_call(m, unrescue, &e, c, &i);
+        if (r >= 0) {
+                i.vm_state = VM_ACTIVE;
+                (void) compute_instance_power(m, &i, &i.power_state, NULL);
+                r = m->store->ops->instance_save(m->store, &i, NULL, &e);
+        }
         if (r < 0)
-                return r;
-        i->vm_state = VM_ACTIVE;
-        i->task_state = TASK_NONE;
-        (void) compute_instance_power(m, i, &i->power_state, NULL);
-        r = m->store->ops->instance_save(m->store, i, NULL, e);
-        return r < 0 && !exception_is_set(e) ? exception_set_errno(e, r, "Cannot save the instance") : r;
+                log_error("Cannot unrescue instance %s: %s", uuid, failure_text(r, &e));
 }
 
-static void run_unrescue(ComputeManager *m, const char *uuid) {
-        work_if_due(m, uuid, "rescue_timeout", is_rescued_too_long, unrescue, "unrescue, its time is over");
+static int found_rescued(ComputeManager *m, const char *uuid) {
+        return compute_manager_submit(m, JOB_STATE, "unrescue_instance", uuid, 5 * USEC_PER_MINUTE, run_unrescue);
 }
 
 static bool is_reclaimable(const Instance *i, usec_t age) {
         return i->vm_state == VM_SOFT_DELETED && (i->deleted_at == 0 ? older_than(last_change(i), age) : older_than(i->deleted_at, age));
 }
 
-static void run_reclaim(ComputeManager *m, const char *uuid) {
-        work_if_due(m, uuid, "reclaim_instance_interval", is_reclaimable, compute_instance_delete,
-                    "deletion, it was deleted softly long enough ago");
+static bool reclaim_is_due(ComputeManager *m, const char *uuid) {
+        return read_due(m, uuid, "reclaim_instance_interval", is_reclaimable, NULL) > 0;
+}
+
+static int found_reclaimable(ComputeManager *m, const char *uuid) {
+        int r = compute_request_own(m, "terminate_instance", uuid, json_pack("{s:[]}", "bdms"), reclaim_is_due);
+
+        if (r > 0)
+                log_info("Instance %s was deleted softly long enough ago: it is deleted.", uuid);
+        return r;
 }
 
 static bool is_built_too_long(const Instance *i, usec_t age) {
         return i->vm_state == VM_BUILDING && older_than(i->created_at, age);
 }
 
-static int build_failed(ComputeManager *m, RequestContext *c _unused_, Instance *i, NovaException *e _unused_) {
-        _cleanup_exception_ NovaException why = NOVA_EXCEPTION_NULL;
+/* Here and now: in its turn it would wait for the very build that does not end. That one finds its task_state gone at its
+ * next step, and gives way. */
+static int found_stuck_build(ComputeManager *m, const char *uuid) {
+        _cleanup_exception_ NovaException why = NOVA_EXCEPTION_NULL, x = NOVA_EXCEPTION_NULL;
+        TaskState as_found[] = { TASK_NONE, _TASK_STATE_INVALID };
+        _cleanup_(instance_done) Instance i = {};
+        int r;
 
+        if (read_due(m, uuid, "instance_build_timeout", is_built_too_long, &i) == 0)
+                return 0;
+        as_found[0] = i.task_state;
+        i.vm_state = VM_ERROR;
+        i.task_state = TASK_NONE;
+        r = m->store->ops->instance_save(m->store, &i, as_found, &x);
+        if (r == -ESTALE)
+                return 0;       /* it goes on after all; if not, the next tick finds it */
+        if (r < 0)
+                return r;
+        log_warning("Instance %s: Instance build timed out. Set to error state.", uuid);
         (void) exception_setf(&why, EXC_NOVA, "Instance build timed out. Set to error state.");
-        return compute_instance_failed(m, i, -ETIME, &why);
-}
-
-static void run_build_failed(ComputeManager *m, const char *uuid) {
-        work_if_due(m, uuid, "instance_build_timeout", is_built_too_long, build_failed, "error, its build has timed out");
+        instance_fault_record(m, uuid, -ETIME, &why);
+        return 0;
 }
 
 /* ---- the tasks ---- */
@@ -177,21 +205,19 @@ static int task_publish_service_capabilities(Manager *manager, RequestContext *c
 }
 
 static int task_poll_rebooting_instances(Manager *manager, RequestContext *c _unused_, NovaException *e) {
-        return submit_due(manager_to_compute(manager), "reboot_timeout", is_stuck_rebooting, "reboot_instance", run_reboot, e);
+        return for_each_due(manager_to_compute(manager), "reboot_timeout", is_stuck_rebooting, found_stuck_reboot, e);
 }
 
 static int task_poll_rescued_instances(Manager *manager, RequestContext *c _unused_, NovaException *e) {
-        return submit_due(manager_to_compute(manager), "rescue_timeout", is_rescued_too_long, "unrescue_instance", run_unrescue, e);
+        return for_each_due(manager_to_compute(manager), "rescue_timeout", is_rescued_too_long, found_rescued, e);
 }
 
 static int task_reclaim_queued_deletes(Manager *manager, RequestContext *c _unused_, NovaException *e) {
-        return submit_due(manager_to_compute(manager), "reclaim_instance_interval", is_reclaimable, "reclaim_instance",
-                          run_reclaim, e);
+        return for_each_due(manager_to_compute(manager), "reclaim_instance_interval", is_reclaimable, found_reclaimable, e);
 }
 
 static int task_check_instance_build_time(Manager *manager, RequestContext *c _unused_, NovaException *e) {
-        return submit_due(manager_to_compute(manager), "instance_build_timeout", is_built_too_long, "check_instance_build_time",
-                          run_build_failed, e);
+        return for_each_due(manager_to_compute(manager), "instance_build_timeout", is_built_too_long, found_stuck_build, e);
 }
 
 static int task_poll_unconfirmed_resizes(Manager *manager, RequestContext *c _unused_, NovaException *e _unused_) {
@@ -342,99 +368,12 @@ static int task_heal_instance_info_cache(Manager *manager, RequestContext *c, No
         return 0;
 }
 
-/* ---- guests of deleted rows ---- */
-
-typedef enum DeletedAction { DELETED_NOOP, DELETED_LOG, DELETED_SHUTDOWN, DELETED_REAP, _DELETED_ACTION_MAX } DeletedAction;
-static const char *const deleted_actions[_DELETED_ACTION_MAX] = { "noop", "log", "shutdown", "reap" };
-
-static void run_deleted_guest(ComputeManager *m, const char *uuid, bool reap) {
-        _cleanup_(context_unrefp) RequestContext *c = context_new_admin();
-        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
-        _cleanup_(instance_done) Instance i = {};
-        json_auto_t *info = NULL;
-        int r;
-
-        if (!c || m->store->ops->instance_get(m->store, uuid, READ_DELETED_ONLY, &i) <= 0)
-                return;
-        info = instance_network_info(&i);
-        if (!info)
-                return;
-        if (reap)
-                r = driver_call(m, destroy, &e, c, &i, info, NULL, true);
-        else
-                r = driver_call(m, power_off, &e, &i, 0, 0);
-        if (r < 0)
-                log_error("Cannot %s the guest of deleted instance %s: %s", reap ? "destroy" : "power off", uuid,
-                          failure_text(r, &e));
-        else
-                log_info("The guest of deleted instance %s is %s.", uuid, reap ? "destroyed" : "powered off");
-}
-
-static void run_reap(ComputeManager *m, const char *uuid) {
-        run_deleted_guest(m, uuid, true);
-}
-
-static void run_shutdown(ComputeManager *m, const char *uuid) {
-        run_deleted_guest(m, uuid, false);
-}
-
 static int task_cleanup_running_deleted_instances(Manager *manager, RequestContext *c _unused_, NovaException *e) {
-        ComputeManager *m = manager_to_compute(manager);
-        _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
-        const char *text = strempty(config_string(config, "running_deleted_instance_action"));
-        int64_t timeout = config_integer(config, "running_deleted_instance_timeout");
-        _cleanup_(instance_list_done) InstanceList rows = {};
-        _cleanup_(strv_freep) char **guests = NULL;
-        int action = 0, r;
+        return compute_clean_deleted_guests(manager_to_compute(manager), e);
+}
 
-        while (action < _DELETED_ACTION_MAX && !streq(text, deleted_actions[action]))
-                action++;
-        if (action == _DELETED_ACTION_MAX)
-                return exception_setf(e, EXC_INVALID, "running_deleted_instance_action is \"%s\", not noop, log, shutdown or reap",
-                                      text);
-        if (action == DELETED_NOOP)
-                return 0;
-
-        r = driver_call(m, list_instance_uuids, e, &guests);
-        if (r < 0)
-                return r;
-        r = list_instances(m, READ_DELETED_ONLY, &rows, e);
-        if (r < 0)
-                return r;
-
-        for (size_t n = 0; n < rows.n; n++) {
-                const Instance *i = &rows.items[n];
-                bool running = false, is_new;
-
-                for (char **g = guests; g && *g && !running; g++)
-                        running = streq(*g, i->uuid);
-                if (!running || !older_than(i->deleted_at, (usec_t) MAX(timeout, 0) * USEC_PER_SEC))
-                        continue;
-
-                pthread_mutex_lock(&m->lock);
-                is_new = name_set_add(&m->deleted_guests, i->uuid) != 0;
-                pthread_mutex_unlock(&m->lock);
-
-                switch (action) {
-                case DELETED_LOG:
-                        if (is_new)
-                                log_warning("Detected instance with name label '%s' (%s) which is marked as DELETED but still present "
-                                            "on host.", strempty(i->name), i->uuid);
-                        r = 0;
-                        break;
-                case DELETED_SHUTDOWN:
-                        r = compute_manager_submit(m, JOB_STATE, "shutdown_deleted", i->uuid, INSTANCE_DEADLINE, run_shutdown);
-                        break;
-                default:
-                        log_info("Destroying instance with name label '%s' (%s) which is marked as DELETED but still present on "
-                                 "host.", strempty(i->name), i->uuid);
-                        r = compute_manager_submit(m, JOB_STATE, "reap_deleted", i->uuid, INSTANCE_DEADLINE, run_reap);
-                        break;
-                }
-                if (r < 0)
-                        return exception_set_errno(e, r, "Cannot submit a job");
-        }
-        return 0;
+static int task_run_pending_deletes(Manager *manager, RequestContext *c _unused_, NovaException *e) {
+        return compute_clean_deleted_files(manager_to_compute(manager), e);
 }
 
 static int task_run_image_cache_manager_pass(Manager *manager, RequestContext *c _unused_, NovaException *e) {
@@ -500,6 +439,10 @@ static const PeriodicTask tasks[] = {
                 .name = "_cleanup_running_deleted_instances", .spacing_option = "running_deleted_instance_poll_interval",
                 .spacing = 1800, .off_when_zero = true, .run_immediately = true, .deadline = USEC_PER_MINUTE,
                 .run = task_cleanup_running_deleted_instances,
+        },
+        {
+                .name = "_run_pending_deletes", .spacing_option = "instance_delete_interval", .spacing = 300,
+                .deadline = USEC_PER_MINUTE, .run = task_run_pending_deletes,
         },
         {
                 .name = "_run_image_cache_manager_pass", .spacing_option = "image_cache.manager_interval", .spacing = 2400,

@@ -15,7 +15,6 @@
 #define SYNC_DEADLINE USEC_PER_MINUTE
 
 static const TaskState no_task[] = { TASK_NONE, _TASK_STATE_INVALID };
-static const TaskState powering_off[] = { TASK_POWERING_OFF, _TASK_STATE_INVALID };
 
 PowerVerdict power_verdict(VmState vm, PowerState db, PowerState guest, bool exists) {
         bool off, differs;
@@ -62,38 +61,35 @@ static int save_power(ComputeManager *m, Instance *i, PowerState guest) {
         return r;
 }
 
-/* As a user's stop: the task is on record before the driver is asked, so that a crash in between is finished by recovery. */
-static void stop(ComputeManager *m, Instance *i, PowerState guest, bool force) {
-        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL, x = NOVA_EXCEPTION_NULL;
+/* Read anew when the stop's turn has come: somebody may have started or deleted it since. */
+static bool still_to_be_stopped(ComputeManager *m, const char *uuid) {
+        _cleanup_(instance_done) Instance i = {};
+        PowerVerdict verdict;
+        PowerState guest;
+        int exists;
+
+        if (m->store->ops->instance_get(m->store, uuid, READ_DELETED_NO, &i) <= 0 || !streq_ptr(i.host, m->host) ||
+            i.task_state != TASK_NONE)
+                return false;
+        exists = compute_instance_power(m, &i, &guest, NULL);
+        if (exists < 0)
+                return false;
+        verdict = power_verdict(i.vm_state, i.power_state, guest, exists > 0);
+        return verdict == POWER_STOP || verdict == POWER_FORCE_STOP;
+}
+
+/* As a user's stop, but that its guest is not asked. */
+static void stop(ComputeManager *m, Instance *i, PowerState guest) {
         int r;
 
-        log_warning("Instance %s is %s, its guest is %s: %s.", i->uuid, vm_state_to_string(i->vm_state),
-                    power_state_to_string(guest), force ? "stopping it" : "it counts as stopped");
-
-        i->power_state = guest;
-        if (!force && guest == POWER_SHUTDOWN) {
-                i->vm_state = VM_STOPPED;
-                r = m->store->ops->instance_save(m->store, i, no_task, &e);
-                if (r < 0 && r != -ESTALE)
-                        log_warning("Cannot save instance %s: %s", i->uuid, failure_text(r, &e));
+        if (power_state_normal(i->power_state) != guest && save_power(m, i, guest) <= 0)
                 return;
-        }
-
-        i->task_state = TASK_POWERING_OFF;
-        r = m->store->ops->instance_save(m->store, i, no_task, &e);
-        if (r <= 0) {
-                if (r < 0 && r != -ESTALE)
-                        log_warning("Cannot save instance %s: %s", i->uuid, failure_text(r, &e));
-                return;
-        }
-        r = compute_instance_power_off(m, i, false, &e);
-        if (r >= 0)
-                return;
-        log_error("Cannot stop instance %s: %s", i->uuid, failure_text(r, &e));
-        i->task_state = TASK_NONE;
-        r = m->store->ops->instance_save(m->store, i, powering_off, &x);
-        if (r < 0)
-                log_warning("Cannot save instance %s: %s", i->uuid, failure_text(r, &x));
+        r = compute_request_own(m, "stop_instance", i->uuid, json_pack("{s:b}", "clean_shutdown", 0), still_to_be_stopped);
+        if (r > 0)
+                log_warning("Instance %s is %s, its guest is %s: stopping it.", i->uuid, vm_state_to_string(i->vm_state),
+                            power_state_to_string(guest));
+        else if (r < 0)
+                log_warning("Cannot stop instance %s: %s", i->uuid, failure_text(r, NULL));
 }
 
 /* @settled: the verdict on vm_state may be carried out now. */
@@ -145,7 +141,7 @@ static void sync_instance(ComputeManager *m, const char *uuid, bool settled) {
                 break;
         case POWER_STOP:
         case POWER_FORCE_STOP:
-                stop(m, &i, guest, verdict == POWER_FORCE_STOP);
+                stop(m, &i, guest);
                 break;
         default:
                 assert(false);
@@ -179,34 +175,43 @@ static void forget_repaired(ComputeManager *m, const InstanceList *rows) {
                 compute_manager_show_trouble(m);
 }
 
-/* Of a driver without that listing. */
-static int ask_each(ComputeManager *m, const InstanceList *rows, GuestState **ret, size_t *ret_n, NovaException *e) {
+/* Of a driver without that listing: each by itself. */
+static int ask_each(ComputeManager *m, GuestState **ret, size_t *ret_n, NovaException *e) {
+        _cleanup_(strv_freep) char **uuids = NULL;
         _cleanup_free_ GuestState *guests = NULL;
         size_t n = 0;
+        int r;
 
-        guests = calloc(MAX(rows->n, 1u), sizeof *guests);
+        r = driver_call(m, list_instance_uuids, e, &uuids);
+        if (r < 0)
+                return r;
+        while (uuids && uuids[n])
+                n++;
+        guests = calloc(MAX(n, 1u), sizeof *guests);
         if (!guests)
                 return -ENOMEM;
-        for (size_t k = 0; k < rows->n; k++) {
-                int r = compute_instance_power(m, &rows->items[k], &guests[n].state, e);
+        n = 0;
+        for (char **u = uuids; u && *u; u++) {
+                const Instance i = { .uuid = *u };
 
+                r = compute_instance_power(m, &i, &guests[n].state, e);
                 if (r < 0)
                         return r;       /* the hypervisor does not answer: the others would not fare better */
                 if (r > 0)
-                        snprintf(guests[n++].uuid, sizeof guests->uuid, "%s", rows->items[k].uuid);
+                        snprintf(guests[n++].uuid, sizeof guests->uuid, "%s", *u);
         }
         *ret = TAKE_PTR(guests);
         *ret_n = n;
         return 0;
 }
 
-static int list_guests(ComputeManager *m, const InstanceList *rows, GuestState **ret, size_t *ret_n, NovaException *e) {
+int compute_list_guests(ComputeManager *m, GuestState **ret, size_t *ret_n, NovaException *e) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
         int r;
 
         r = driver_call(m, list_guest_states, &x, ret, ret_n);
         if (r == -EOPNOTSUPP)
-                return ask_each(m, rows, ret, ret_n, e);
+                return ask_each(m, ret, ret_n, e);
         exception_move(e, &x);
         return r;
 }
@@ -231,7 +236,7 @@ int compute_sync_power_states(ComputeManager *m, RequestContext *c _unused_, Nov
         if (r < 0)
                 return exception_set_errno(e, r, "Cannot list the instances of this host");
         forget_repaired(m, &rows);
-        r = list_guests(m, &rows, &guests, &n_guests, e);
+        r = compute_list_guests(m, &guests, &n_guests, e);
         if (r < 0)
                 return r;
         qsort(guests, n_guests, sizeof *guests, compare_guests);

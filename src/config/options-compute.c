@@ -40,8 +40,8 @@ const Option options_compute[] = {
         BOOLEAN("vif_plugging_is_fatal", "true", "Without that word the build fails.", PLANNED),
         INTEGER("arq_binding_timeout", "300", "Seconds to wait for accelerators to be bound.", AT_LEAST(1), PLANNED),
         INTEGER("reimage_timeout_per_gb", "20", "Seconds per GiB for a volume to be written anew.", AT_LEAST(1), PLANNED),
-        INTEGER("maximum_instance_delete_attempts", "5", "Tries to delete an instance, one per instance_delete_interval.", AT_LEAST(1),
-                PLANNED),
+        INTEGER("maximum_instance_delete_attempts", "5", "Tries to delete the files of an instance, one per instance_delete_interval.",
+                AT_LEAST(1), RELOADABLE),
         INTEGER("live_migration_retry_count", "30", "Tries, one a second, to prepare the network for a guest that arrives.", AT_LEAST(0),
                 PLANNED),
         INTEGER("migrate_max_retries", "-1", "Other hosts to try for a cold migration; the conductor's.", ACCEPTED),
@@ -70,7 +70,8 @@ const Option options_compute[] = {
         INTEGER("rescue_timeout", "0", "Seconds after which a rescued instance is unrescued; 0: never.", AT_LEAST(0), RELOADABLE),
         INTEGER("resize_confirm_window", "0", "Seconds after which a resize is confirmed; 0: never.", AT_LEAST(0), RELOADABLE),
         INTEGER("reclaim_instance_interval", "0", "Seconds for which a deleted instance may be restored; 0 or below: none.", RELOADABLE),
-        INTEGER("instance_delete_interval", "300", "Seconds between tries to delete what could not be deleted.", PLANNED),
+        INTEGER("instance_delete_interval", "300", "Seconds between tries to delete files that could not be deleted; 0: the default, below "
+                "0: never.", RELOADABLE),
         INTEGER("scheduler_instance_sync_interval", "120", "Seconds between lists of our instances sent to schedulers; 0: the default, "
                 "below 0: never.", PLANNED),
         INTEGER("shelved_offload_time", "0", "Seconds after which a shelved instance leaves this host; 0: at once, -1: never.", AT_LEAST(-1),

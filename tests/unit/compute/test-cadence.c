@@ -86,6 +86,7 @@ static void over_fifty_ticks_every_task_runs_as_often_as_it_should(void **state 
                 { "_reclaim_queued_deletes", 50 },
                 { "_check_instance_build_time", 50 },
                 { "_cleanup_running_deleted_instances", 2 },    /* at once, and at 1800 s */
+                { "_run_pending_deletes", 10 },                 /* 300 s */
                 { "_run_image_cache_manager_pass", 1 },         /* at 2400 s */
         };
         _fixture_ Fixture *f = fixture_new(NULL);
@@ -116,11 +117,12 @@ static void over_fifty_ticks_every_task_runs_as_often_as_it_should(void **state 
 static void options_change_or_switch_off_the_cadence(void **state _unused_) {
         static const char *const assignments[] = {
                 "update_resources_interval=300", "sync_power_state_interval=-1", "running_deleted_instance_poll_interval=0",
+                "instance_delete_interval=-1",
                 "image_cache.manager_interval=600", NULL,
         };
         _fixture_ Fixture *f = fixture_new(assignments);
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
-        uint64_t runs[13];
+        uint64_t runs[14];
 
         fixture_service(f);
         assert_int_equal(compute_init_host(f->m, f->context, &e), 0);
@@ -128,7 +130,8 @@ static void options_change_or_switch_off_the_cadence(void **state _unused_) {
         assert_int_equal(runs[0], 10);
         assert_int_equal(runs[1], 0);
         assert_int_equal(runs[11], 0);
-        assert_int_equal(runs[12], 5);
+        assert_int_equal(runs[12], 0);
+        assert_int_equal(runs[13], 5);
 }
 
 int main(void) {

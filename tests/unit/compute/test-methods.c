@@ -35,6 +35,9 @@ static void the_table_serves_each_method_to_whom_it_belongs(void **state _unused
                 { "refresh_security_group_members", SERVED_ZED | SERVED_ESSEX },
                 { "refresh_provider_fw_rules", SERVED_ZED | SERVED_ESSEX },
                 { "refresh_instance_security_rules", SERVED_ZED | SERVED_ESSEX },
+                { "_reap_deleted_instance", SERVED_SELF },
+                { "_shutdown_deleted_instance", SERVED_SELF },
+                { "_remove_deleted_files", SERVED_SELF },
         };
         _fixture_ Fixture *f = fixture_new(NULL);
         const Method *all;

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 #include <errno.h>
@@ -57,6 +58,7 @@ static void every_task_is_there_with_the_cadence_of_today(void **state _unused_)
                 { "_reclaim_queued_deletes", NULL, 0, false },
                 { "_check_instance_build_time", NULL, 0, false },
                 { "_cleanup_running_deleted_instances", "running_deleted_instance_poll_interval", 1800, true },
+                { "_run_pending_deletes", "instance_delete_interval", 300, false },
                 { "_run_image_cache_manager_pass", "image_cache.manager_interval", 2400, false },
         };
         size_t n;
@@ -383,6 +385,108 @@ static void a_guest_of_a_deleted_row_is_treated_as_configured(void **state _unus
         }
 }
 
+/* A driver whose files go at the given attempt, 0 = never. */
+static unsigned cleanups, cleanup_succeeds;
+static char *cleanup_directory;
+
+static int counted_cleanup(ComputeDriver *d _unused_, const RequestContext *c _unused_, const Instance *i _unused_,
+                           const json_t *info, const json_t *bdi _unused_, bool destroy_disks, NovaException *e _unused_) {
+        assert_true(destroy_disks);
+        assert_true(json_is_array(info));
+        if (++cleanups == cleanup_succeeds)
+                assert_int_equal(rmdir(cleanup_directory), 0);
+        return 0;
+}
+
+static void files_of_a_deleted_row_are_tried_to_be_removed_a_few_times(void **state _unused_) {
+        static const struct {
+                const char *suffix;
+                unsigned succeeds, cleanups;
+        } rows[] = { { "", 1, 1 }, { "_del", 1, 1 }, { "_del", 2, 2 }, { "_del", 0, 3 } };
+        const char *assignments[] = { "maximum_instance_delete_attempts=3", NULL };
+
+        for (size_t n = 0; n < ELEMENTSOF(rows); n++) {
+                _fixture_ Fixture *f = started(assignments);
+                _cleanup_free_ char *instances = NULL, *living = NULL, *unknown = NULL;
+                char uuid[UUID_TEXT_MAX];
+
+                f->ops.cleanup = counted_cleanup;
+                cleanups = 0;
+                cleanup_succeeds = rows[n].succeeds;
+                fixture_row(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING);
+                fixture_row(f, 1, VM_ACTIVE, TASK_NONE, POWER_RUNNING);
+                assert_true(f->store->ops->instance_destroy(f->store, fixture_uuid(0, uuid)) >= 0);
+                assert_true(asprintf(&instances, "%s/instances", f->dir) > 0);
+                assert_int_equal(mkdir(instances, 0700), 0);
+                assert_true(asprintf(&cleanup_directory, "%s/%s%s", instances, uuid, rows[n].suffix) > 0);
+                assert_true(asprintf(&living, "%s/%s", instances, fixture_uuid(1, uuid)) > 0);
+                assert_true(asprintf(&unknown, "%s/%s_del", instances, fixture_uuid(2, uuid)) > 0);
+                assert_int_equal(mkdir(cleanup_directory, 0700), 0);
+                assert_int_equal(mkdir(living, 0700), 0);
+                assert_int_equal(mkdir(unknown, 0700), 0);
+
+                for (unsigned tick = 0; tick < 6; tick++)
+                        run(f, "_run_pending_deletes");
+                if (cleanups != rows[n].cleanups)
+                        fail_msg("row %zu: %u attempts", n, cleanups);
+                assert_int_equal(access(cleanup_directory, F_OK), rows[n].succeeds > 0 ? -1 : 0);
+                assert_int_equal(access(living, F_OK), 0);
+                assert_int_equal(access(unknown, F_OK), 0);
+                free(TAKE_PTR(cleanup_directory));
+        }
+}
+
+/* ---- the way of requests ---- */
+
+/* As a request of a user that was accepted before: what it leaves is what counts. */
+static void what_is_found_is_looked_at_anew_in_its_turn(void **state _unused_) {
+        const char *assignments[] = { "reboot_timeout=60", "reclaim_instance_interval=60", NULL };
+        _fixture_ Fixture *f = started(assignments);
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+        _cleanup_(instance_done) Instance soft = {}, again = {};
+        char uuid[UUID_TEXT_MAX];
+
+        fixture_instance(f, 0, VM_SOFT_DELETED, TASK_NONE, POWER_SHUTDOWN, POWER_SHUTDOWN);
+        fixture_settle(f);
+        backdate(f, 0, "updated_at");
+
+        /* Found, but its turn comes when the loop runs: until then it is restored. */
+        assert_int_equal(find("_reclaim_queued_deletes")->run(&f->m->manager, f->context, &e), 0);
+        assert_true(name_set_has(&f->m->own_requests, fixture_uuid(0, uuid)));
+        assert_int_equal(find("_reclaim_queued_deletes")->run(&f->m->manager, f->context, &e), 0);
+        assert_int_equal(f->m->own_requests.n, 1);
+        fixture_read(f, 0, &soft);
+        soft.vm_state = VM_ACTIVE;
+        assert_int_equal(f->store->ops->instance_save(f->store, &soft, NULL, &e), 1);
+        fixture_settle(f);
+
+        fixture_read(f, 0, &again);
+        assert_false(again.deleted);
+        assert_int_equal(again.task_state, TASK_NONE);
+        assert_int_equal(fixture_guest(f, 0), POWER_SHUTDOWN);
+        assert_int_equal(f->m->own_requests.n, 0);
+}
+
+static void a_stop_found_by_the_host_has_the_events_of_a_users(void **state _unused_) {
+        _fixture_ Fixture *f = started(NULL);
+        _cleanup_(instance_done) Instance i = {};
+
+        fixture_instance(f, 0, VM_PAUSED, TASK_NONE, POWER_PAUSED, POWER_PAUSED);
+        fixture_settle(f);
+        {
+                char uuid[UUID_TEXT_MAX];
+
+                assert_int_equal(fake_driver_set_guest_state(f->driver, fixture_uuid(0, uuid), POWER_SHUTDOWN), 0);
+        }
+        run(f, "_sync_power_states");
+        fixture_read(f, 0, &i);
+        assert_int_equal(i.vm_state, VM_STOPPED);
+        assert_int_equal(i.power_state, POWER_SHUTDOWN);
+        assert_int_equal(fixture_query(f, "SELECT count(*) FROM instance_actions WHERE action = 'stop'"), 1);
+        assert_int_equal(fixture_query(f, "SELECT count(*) FROM instance_actions_events WHERE event = 'compute_stop_instance' "
+                                          "AND result = 'Success'"), 1);
+}
+
 /* ---- images ---- */
 
 static size_t cached_instances;
@@ -422,6 +526,9 @@ int main(void) {
                 cmocka_unit_test(what_was_deleted_softly_is_reclaimed_after_its_time),
                 cmocka_unit_test(timeouts_that_are_off_touch_nothing),
                 cmocka_unit_test(a_guest_of_a_deleted_row_is_treated_as_configured),
+                cmocka_unit_test(files_of_a_deleted_row_are_tried_to_be_removed_a_few_times),
+                cmocka_unit_test(what_is_found_is_looked_at_anew_in_its_turn),
+                cmocka_unit_test(a_stop_found_by_the_host_has_the_events_of_a_users),
                 cmocka_unit_test(the_image_cache_is_given_all_instances_of_the_host),
         };
 
