@@ -117,7 +117,7 @@ static int take_changes(InstanceCall *c, const json_t *object, TaskState *ret_as
         int r;
 
         *ret_asked = c->method->task;
-        if (json_array_size(json_object_get(object, changes_key)) == 0)
+        if ((c->method->flags & INSTANCE_NEW) || json_array_size(json_object_get(object, changes_key)) == 0)
                 return 0;
         if ((i->host && !(host = strdup(i->host))) || (i->node && !(node = strdup(i->node))))
                 return -ENOMEM;
@@ -152,6 +152,11 @@ static int find_row(InstanceCall *c, const json_t **ret_object, NovaException *e
         if (!c->i)
                 return -ENOMEM;
 
+        if (c->method->flags & INSTANCE_NEW) {
+                r = c->method->find(c, uuid, e);
+                c->task = c->i->task_state;
+                return r;
+        }
         r = c->manager->store->ops->instance_get(c->manager->store, uuid, READ_DELETED_NO, c->i);
         if (r < 0)
                 return exception_set_errno(e, r, "Cannot read the instance");
@@ -233,7 +238,12 @@ static int begin_as_api(InstanceCall *c, TaskState asked, NovaException *e) {
                 return instance_invalid_state(e, c->i->uuid, "task_state", task_state_to_string(asked), verb);
         if (m->flags & INSTANCE_OVERRIDES)
                 asked = m->task;
-        c->i->task_state = asked != TASK_NONE ? asked : m->task != TASK_NONE ? m->task : c->task;
+        if (asked == TASK_NONE)
+                asked = m->task != TASK_NONE ? m->task : c->task;
+        /* A build has its state already, and goes on from there when a killed daemon had begun it. */
+        if ((m->flags & INSTANCE_NEW) && c->task != TASK_NONE && !is_deleting(c->task))
+                return 0;
+        c->i->task_state = asked;
         return instance_call_save(c, allowed, e);
 }
 

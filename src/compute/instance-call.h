@@ -23,7 +23,7 @@ enum {
         WRAP_FAULT = 1 << 3,            /* F: a failure is recorded as the instance's fault */
         WRAP_ALL = WRAP_NOTIFY | WRAP_REVERT | WRAP_EVENT | WRAP_FAULT,
 
-        INSTANCE_NEW = 1 << 4,          /* a build: the row is made of the object, wherever its host */
+        INSTANCE_NEW = 1 << 4,          /* a build: the row is what the message says already, and `find` looks for it */
         INSTANCE_ABSENT_OK = 1 << 5,    /* no such instance: nothing to do, and well */
         INSTANCE_ANY_TASK = 1 << 6,     /* task_state does not matter and is not set: it only reads, or it is not about the guest */
         INSTANCE_LOCKABLE = 1 << 7,     /* a locked instance refuses it to all but administrators */
@@ -46,6 +46,8 @@ struct InstanceMethod {
         const InstanceMethod *(*variant)(const json_t *args);
         /* What of the arguments the types do not say; before anything is looked up or changed. NULL = nothing. */
         int (*check)(const json_t *args, NovaException *e);
+        /* Of INSTANCE_NEW: fills c->i with the row. 1; 0: nothing is to be done; -errno. */
+        int (*find)(InstanceCall *c, const char *uuid, NovaException *e);
         /* The method. *ret NULL = null. */
         int (*body)(InstanceCall *c, json_t **ret, NovaException *e);
 };

@@ -78,6 +78,34 @@ static const Argument reboot_arguments[] = {
         {},
 };
 
+static const Argument build_arguments[] = {
+        { "instance", ARGUMENT_OBJECT },
+        { "image", ARGUMENT_OBJECT, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        { "request_spec", ARGUMENT_ANY, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        { "filter_properties", ARGUMENT_ANY, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        { "admin_password", ARGUMENT_STRING, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE | ARGUMENT_SECRET },
+        { "injected_files", ARGUMENT_ARRAY, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE | ARGUMENT_SECRET },
+        { "requested_networks", ARGUMENT_ANY, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        { "security_groups", ARGUMENT_ANY, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        { "block_device_mapping", ARGUMENT_ANY, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        { "node", ARGUMENT_STRING, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        { "limits", ARGUMENT_OBJECT, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        { "host_list", ARGUMENT_ANY, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        { "accel_uuids", ARGUMENT_ANY, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        {},
+};
+
+/* The scheduler's extras say what the instance is; without them its row must be there. */
+static const Argument run_arguments[] = {
+        { "instance_uuid", ARGUMENT_ANY },
+        { "requested_networks", ARGUMENT_ANY, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        { "injected_files", ARGUMENT_ARRAY, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE | ARGUMENT_SECRET },
+        { "admin_password", ARGUMENT_STRING, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE | ARGUMENT_SECRET },
+        { "is_first_time", ARGUMENT_ANY, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        { "request_spec", ARGUMENT_OBJECT, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        {},
+};
+
 static const Argument terminate_arguments[] = {
         THE_INSTANCE,
         { "bdms", ARGUMENT_ANY, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
@@ -221,6 +249,10 @@ static const Method methods[] = {
                 .flags = METHOD_QUICK | METHOD_REPEATABLE, .kind = JOB_QUERY, .run = run_refresh_instance_security_rules,
         },
 
+        INSTANCE("build_and_run_instance", build_arguments, SERVED_ZED, JOB_BUILD, 30 * USEC_PER_MINUTE, method_build,
+                 .recovery = RECOVER_AGAIN, .accepted = compute_build_accepted),
+        INSTANCE("run_instance", run_arguments, SERVED_ESSEX, JOB_BUILD, 30 * USEC_PER_MINUTE, method_build,
+                 .recovery = RECOVER_AGAIN, .accepted = compute_build_accepted),
         INSTANCE("stop_instance", stop_arguments, BOTH, JOB_STATE, 10 * USEC_PER_MINUTE, method_stop, .recovery = RECOVER_AGAIN),
         INSTANCE("start_instance", instance_arguments, BOTH, JOB_STATE, 5 * USEC_PER_MINUTE, method_start, .recovery = RECOVER_AGAIN),
         /* Essex's names of the same. */

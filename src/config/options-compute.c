@@ -18,7 +18,7 @@ const Option options_compute[] = {
         STRING("volume_name_template", "volume-%s", "Name of a volume, made of its id.", PLANNED),
         STRING("snapshot_name_template", "snapshot-%s", "Name of a snapshot, made of its id.", PLANNED),
         STRING("default_access_ip_network_name", NULL, "Network whose addresses become an instance's access addresses when it is built.",
-                PLANNED),
+                RELOADABLE),
         INTEGER("password_length", "12", "Characters of passwords that we make.", RANGE(0, 1024), PLANNED),
         STRING("vpn_image_id", "0", "Image that marks a VPN instance.", ACCEPTED),
 

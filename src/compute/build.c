@@ -1,0 +1,366 @@
+/* The build (zed 6.2, 6.3): claim, network, guest, step by step, and each step undone when a later one fails. The role `local`
+ * has nobody to try another host: an instance that cannot be built here ends in error, with a fault that says why. */
+#define LOG_LOGGER "nova.compute.manager"
+#include "compute/build.h"
+
+#include <assert.h>
+
+#include "basic/json.h"
+#include "basic/log.h"
+#include "compute/claims.h"
+#include "compute/instance-methods.h"
+#include "compute/notify-instance.h"
+#include "objects/instance-object.h"
+
+typedef struct Build {
+        InstanceCall *call;
+        BuildRequest request;
+        Claim *claim;
+        json_t *network_info;           /* allocated; NULL = not yet */
+        bool networks;                  /* an allocation was begun: what it may have made is given back */
+        bool spawned;                   /* the driver was asked: a guest may be there */
+} Build;
+
+static void build_done(Build *b) {
+        build_request_done(&b->request);
+        (void) claim_end(b->claim);
+        json_decref(b->network_info);
+}
+
+/* ---- what is made ---- */
+
+static int save_task(InstanceCall *c, TaskState task, const TaskState *expected, NovaException *e) {
+        c->i->task_state = task;
+        return instance_call_save(c, expected, e);
+}
+
+/* Whose build it is (the drivers of some clouds ask), as Nova keeps it. */
+static int note_roles(InstanceCall *c) {
+        json_auto_t *values = context_safe_dict(c->context);
+        _cleanup_free_ char *text = NULL;
+        const json_t *role;
+        size_t n, size;
+        FILE *f = open_memstream(&text, &size);
+
+        if (!f)
+                return -ENOMEM;
+        json_array_foreach(json_object_get(values, "roles"), n, role)
+                fprintf(f, "%s%s", n > 0 ? "," : "", strempty(json_string_value(role)));
+        if (fclose(f) != 0)
+                return -ENOMEM;
+        return instance_system_metadata_set(c->i, "boot_roles", text);
+}
+
+static int allocate_networks(Build *b, NovaException *e) {
+        InstanceCall *c = b->call;
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+        int r = 0;
+
+        if (b->request.no_network || network_is_stub(c->manager))
+                b->network_info = json_array();
+        else {
+                b->networks = true;
+                r = network_api_allocate_for_instance(c->manager->network_api, c->context, c->i, false,
+                                                      b->request.requested_networks, &b->network_info, &x);
+        }
+        if (r < 0 && failure_is(&x, EXC_NO_MORE_FIXED_IPS)) {
+                r = exception_setf(e, EXC_BUILD_ABORT, "Build of instance %s aborted: %s", c->i->uuid, strempty(x.message));
+                exception_kwarg(e, "instance_uuid", json_string(c->i->uuid));
+                exception_kwarg(e, "reason", json_string(strempty(x.message)));
+                return r;
+        }
+        if (r < 0) {
+                exception_move(e, &x);
+                return r;
+        }
+        if (!json_is_array(b->network_info)) {
+                json_decref(b->network_info);
+                b->network_info = json_array();
+        }
+        free(c->i->network_info);
+        c->i->network_info = json_text(b->network_info);
+        return c->i->network_info ? 0 : -ENOMEM;
+}
+
+static void on_step(const char *step, void *userdata) {
+        (void) operation_step(((Build *) userdata)->call->operation, step);
+}
+
+static void on_progress(unsigned percent, void *userdata) {
+        operation_progress(((Build *) userdata)->call->operation, percent);
+}
+
+/* Somebody cancelled the build, or asked for the instance's deletion. */
+static bool is_cancelled(void *userdata) {
+        InstanceCall *c = ((Build *) userdata)->call;
+        _cleanup_(instance_done) Instance row = {};
+        Store *s = c->manager->store;
+        int r;
+
+        if (operation_cancelled(c->operation))
+                return true;
+        r = s->ops->instance_get(s, c->i->uuid, READ_DELETED_NO, &row);
+        return r == 0 || (r > 0 && row.task_state != c->task);
+}
+
+static int spawn(Build *b, NovaException *e) {
+        InstanceCall *c = b->call;
+        const DriverHooks hooks = { .step = on_step, .progress = on_progress, .cancelled = is_cancelled, .userdata = b };
+        int r;
+
+        b->spawned = true;
+        r = compute_network_plug(c->manager, c->i, b->network_info, e);
+        if (r < 0)
+                return r;
+        return driver_call(c->manager, spawn, e, c->context, c->i, b->request.image_meta, b->request.injected_files,
+                           b->request.admin_password, b->network_info, b->request.block_device_info, &hooks);
+}
+
+/* The first addresses of the network that the operator names. */
+static int set_access_addresses(InstanceCall *c, const json_t *network_info) {
+        _cleanup_(config_unrefp) Config *config = compute_manager_config(c->manager);
+        const char *name = config_string(config, "default_access_ip_network_name");
+        const json_t *vif, *subnet;
+        size_t n, k;
+        int r = 0;
+
+        if (isempty(name) || !isempty(instance_text(c->i, "access_ip_v4")) || !isempty(instance_text(c->i, "access_ip_v6")))
+                return 0;
+        json_array_foreach(network_info, n, vif) {
+                const json_t *network = json_object_get(vif, "network");
+
+                if (!streq(strempty(json_member_string(network, "label")), name))
+                        continue;
+                json_array_foreach(json_object_get(network, "subnets"), k, subnet) {
+                        const json_t *ip = json_array_get(json_object_get(subnet, "ips"), 0);
+                        const char *address = json_member_string(ip, "address");
+
+                        if (r >= 0 && address)
+                                r = instance_set_field(c->i, json_member_integer(ip, "version", 4) == 6 ? "access_ip_v6" : "access_ip_v4",
+                                                       json_string(address));
+                }
+        }
+        return r;
+}
+
+static int finish(Build *b, NovaException *e) {
+        InstanceCall *c = b->call;
+        int r;
+
+        if (c->i->launched_at == 0)
+                c->i->launched_at = now_realtime();
+        r = set_access_addresses(c, b->network_info);
+        if (r >= 0)
+                r = instance_system_metadata_set(c->i, "network_allocated", NULL);
+        if (r < 0)
+                return r;
+        return instance_call_save_done(c, VM_ACTIVE, TASKS(TASK_SPAWNING), e);
+}
+
+static int run(Build *b, NovaException *e) {
+        InstanceCall *c = b->call;
+        Instance *i = c->i;
+        _cleanup_(config_unrefp) Config *config = compute_manager_config(c->manager);
+        int r;
+
+        r = build_request_read(c->args, i, &b->request, e);
+        if (r >= 0)
+                r = instance_name_fill(i, strempty(config_string(config, "instance_name_template")), e);
+        if (r >= 0)
+                r = note_roles(c);
+        if (r < 0)
+                return r;
+
+        (void) operation_step(c->operation, "claim");
+        if (!isempty(b->request.node) && !(i->node = strdup(b->request.node)))
+                return -ENOMEM;
+        r = claim_begin(c->manager, c->context, i, b->request.limits, &b->claim, e);
+        if (r < 0)
+                return r;
+
+        r = save_task(c, TASK_NETWORKING, TASKS(TASK_SCHEDULING, TASK_NONE), e);
+        if (r < 0)
+                return r;
+        (void) operation_step(c->operation, "network");
+        r = allocate_networks(b, e);
+        if (r >= 0)
+                r = instance_set_field(i, "root_device_name",
+                                       json_incref(json_object_get(b->request.block_device_info, "root_device_name")));
+        if (r >= 0)
+                r = save_task(c, TASK_BLOCK_DEVICE_MAPPING, TASKS(TASK_NETWORKING), e);
+        if (r >= 0)
+                r = save_task(c, TASK_SPAWNING, TASKS(TASK_BLOCK_DEVICE_MAPPING), e);
+        if (r >= 0)
+                r = spawn(b, e);
+        if (r < 0)
+                return r;
+        (void) operation_step(c->operation, "active");
+        return finish(b, e);
+}
+
+/* ---- what is undone ---- */
+
+void compute_build_undo(ComputeManager *m, RequestContext *c, const Instance *i) {
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL, y = NOVA_EXCEPTION_NULL;
+        json_auto_t *info = instance_network_info(i);
+        int r;
+
+        if (!info)
+                return;
+        r = driver_call(m, destroy, &x, c, i, info, NULL, true);
+        if (r < 0 && !failure_is(&x, EXC_INSTANCE_NOT_FOUND))
+                log_error("What was made of instance %s is not all taken away: %s", i->uuid, failure_text(r, &x));
+        compute_network_unplug(m, i, info);
+        if (network_is_stub(m))
+                return;
+        r = network_api_deallocate_for_instance(m->network_api, c, i, &y);
+        if (r < 0)
+                log_error("The network of instance %s is not given back: %s", i->uuid, failure_text(r, &y));
+}
+
+/* error, of no host; the wrapper writes the fault. */
+static int set_error(InstanceCall *c, NovaException *e) {
+        c->i->vm_state = VM_ERROR;
+        c->i->task_state = TASK_NONE;
+        c->i->power_state = POWER_NOSTATE;
+        free(c->i->network_info);
+        c->i->network_info = NULL;
+        return instance_call_save(c, NULL, e);
+}
+
+static int failed(Build *b, int failure, NovaException *why) {
+        InstanceCall *c = b->call;
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+        bool overtaken = instance_call_overtaken(why);
+        int r;
+
+        /* The driver that was told to stop says so; for whose sake, the row knows. */
+        if (!overtaken && failure == -ECANCELED && b->spawned && !operation_cancelled(c->operation)) {
+                r = instance_call_save(c, NULL, &x);
+                overtaken = r < 0 && instance_call_overtaken(&x);
+                exception_done(&x);
+        }
+        (void) operation_step(c->operation, "undo");
+        if (b->spawned || b->networks)
+                compute_build_undo(c->manager, c->context, c->i);
+        b->claim = claim_abort(b->claim, c->i);
+        if (overtaken) {
+                log_info("The build of instance %s gives way: %s", c->i->uuid, failure_text(failure, why));
+                return 0;
+        }
+        log_error("Instance %s could not be built: %s", c->i->uuid, failure_text(failure, why));
+        r = set_error(c, &x);
+        if (r < 0 && instance_call_overtaken(&x))
+                return 0;
+        if (r < 0)
+                log_error("Cannot write that instance %s is in error: %s", c->i->uuid, failure_text(r, &x));
+        return failure;
+}
+
+/* An earlier run of the daemon was ended in the middle of this build. */
+static int interrupted(InstanceCall *c, NovaException *e) {
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+        int r;
+
+        compute_build_undo(c->manager, c->context, c->i);
+        free(c->i->host);
+        free(c->i->node);
+        free(c->i->launched_on);
+        c->i->host = c->i->node = c->i->launched_on = NULL;
+        r = set_error(c, &x);
+        if (r < 0 && instance_call_overtaken(&x))
+                return 0;
+        if (r < 0) {
+                exception_move(e, &x);
+                return r;
+        }
+        return exception_setf(e, EXC_BUILD_ABORT, "Build of instance %s aborted: nova-compute ended while it was built", c->i->uuid);
+}
+
+static int build(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
+        _cleanup_(build_done) Build b = { .call = c };
+        int r;
+
+        if (c->i->launched_on || c->task == TASK_NETWORKING || c->task == TASK_BLOCK_DEVICE_MAPPING || c->task == TASK_SPAWNING)
+                return interrupted(c, e);
+
+        compute_notify_instance(c->manager, c->context, c->i, "create", NOTIFY_START, NULL);
+        r = run(&b, e);
+        if (r < 0) {
+                if (!exception_is_set(e))
+                        (void) exception_set_errno(e, r, "The build failed");
+                compute_notify_instance(c->manager, c->context, c->i, "create", NOTIFY_ERROR, e);
+                r = failed(&b, r, e);
+                if (r >= 0)
+                        exception_done(e);
+                return r;
+        }
+        compute_notify_instance(c->manager, c->context, c->i, "create", NOTIFY_END, NULL);
+        return 0;
+}
+
+/* ---- the row ---- */
+
+static int exists(NovaException *e, const char *uuid) {
+        int r = exception_setf(e, EXC_INSTANCE_EXISTS, "Instance %s already exists.", uuid);
+
+        exception_kwarg(e, "name", json_string(uuid));
+        return r;
+}
+
+/* An instance of which not even a row can be made says so with one: its sender hears nothing else. */
+static void record_refused(ComputeManager *m, const char *uuid, int r, const NovaException *why) {
+        Instance row = { .uuid = (char *) uuid, .vm_state = VM_ERROR };
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+
+        if (m->store->ops->instance_create(m->store, &row, &x) >= 0)
+                instance_fault_record(m, uuid, r, why);
+}
+
+/* The row of this build: made when it was accepted, or now. One that has gone further is another build's, which is not
+ * harmed; after a restart it may be this one's own. 1, or 0: it is done. */
+static int find(InstanceCall *c, const char *uuid, NovaException *e) {
+        ComputeManager *m = c->manager;
+        Instance *i = c->i;
+        int r;
+
+        r = m->store->ops->instance_get(m->store, uuid, READ_DELETED_NO, i);
+        if (r < 0)
+                return exception_set_errno(e, r, "Cannot read the instance");
+        if (r > 0) {
+                if (i->vm_state == VM_BUILDING && (i->task_state == TASK_DELETING || i->task_state == TASK_SOFT_DELETING))
+                        return 1;       /* the first save says so */
+                if (i->vm_state == VM_BUILDING && !i->launched_on &&
+                    (i->task_state == TASK_SCHEDULING || i->task_state == TASK_NONE))
+                        return 1;
+                if (c->operation->origin != ORIGIN_RECOVERY)
+                        return exists(e, uuid);
+                if (i->vm_state == VM_BUILDING)
+                        return 1;
+                return i->vm_state == VM_ERROR ? exists(e, uuid) : 0;
+        }
+
+        r = build_new_instance(m, c->args, uuid, i, e);
+        if (r >= 0)
+                r = m->store->ops->instance_create(m->store, i, e);
+        if (r < 0 && !failure_is(e, EXC_INSTANCE_NOT_FOUND) && !failure_is(e, EXC_INSTANCE_EXISTS) && !failure_is_passing(r, e))
+                record_refused(m, uuid, r, e);
+        return r < 0 ? exception_set_errno(e, r, "Cannot make the instance's row") : 1;
+}
+
+void compute_build_accepted(Operation *o) {
+        ComputeManager *m = manager_to_compute(o->manager);
+        _cleanup_(instance_done) Instance i = {}, known = {};
+
+        /* What cannot be made now is tried, and told, in its turn. */
+        if (!o->instance_uuid || m->store->ops->instance_get(m->store, o->instance_uuid, READ_DELETED_NO, &known) != 0)
+                return;
+        if (build_new_instance(m, o->args, o->instance_uuid, &i, NULL) >= 0)
+                (void) m->store->ops->instance_create(m->store, &i, NULL);
+}
+
+const InstanceMethod method_build = {
+        .action = "create", .event = "compute__do_build_and_run_instance", .verb = "build", .flags = WRAP_ALL | INSTANCE_NEW,
+        .vm_states = VMS(VM_BUILDING), .task = TASK_SCHEDULING,
+        .tasks = TASKS(TASK_NETWORKING, TASK_BLOCK_DEVICE_MAPPING, TASK_SPAWNING), .find = find, .body = build,
+};
