@@ -11,6 +11,7 @@
 
 #include "basic/file-lock.h"
 #include "basic/log.h"
+#include "basic/mailbox.h"
 #include "basic/path-util.h"
 #include "bus/bus.h"
 #include "compute/error-publisher.h"
@@ -27,6 +28,9 @@ struct Daemon {
         sd_event *event;
         Pool *pool;
         Store *store;
+        Journal *journal;               /* NULL: switched off */
+        OperationJournal *operations;
+        Mailbox *journal_troubles;      /* texts from the journal's thread */
         Rpc *rpc;
         ErrorPublisher *errors;         /* NULL: not wanted */
         Launcher *launcher;
@@ -170,7 +174,11 @@ static LogLevel configured_level(const Config *c) {
         return config_boolean(c, "debug") ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 }
 
+/* Changes of state have no option of their own: they leave an eighth of the threads to queries, whatever hangs. */
 static void daemon_set_caps(Daemon *d) {
+        unsigned threads = (unsigned) config_integer(d->config, "rpc_thread_pool_size");
+
+        pool_set_cap(d->pool, JOB_STATE, MAX(threads - MAX(threads / 8, 1u), 1u));
         pool_set_cap(d->pool, JOB_BUILD, (unsigned) config_integer(d->config, "max_concurrent_builds"));
         pool_set_cap(d->pool, JOB_SNAPSHOT, (unsigned) config_integer(d->config, "max_concurrent_snapshots"));
         pool_set_cap(d->pool, JOB_MIGRATION, (unsigned) config_integer(d->config, "max_concurrent_live_migrations"));
@@ -345,6 +353,44 @@ static int daemon_lock(Daemon *d, NovaException *e) {
         return 0;
 }
 
+/* ---- the journal ---- */
+
+static void daemon_on_journal_trouble(void *item, void *userdata) {
+        _cleanup_free_ char *text = item;
+        Daemon *d = userdata;
+        Server *servers[SERVERS_MAX];
+        size_t n = launcher_servers(d->launcher, servers, SERVERS_MAX);
+
+        for (size_t i = 0; i < n; i++)
+                if (server_service(servers[i]))
+                        service_set_journal_trouble(server_service(servers[i]), *text ? text : NULL);
+}
+
+static void journal_on_trouble(void *userdata) {
+        Daemon *d = userdata;
+        char *text = journal_trouble(d->journal);
+
+        if (!text)
+                text = strdup("");
+        if (text && mailbox_post(d->journal_troubles, text) < 0)
+                free(text);
+}
+
+static int daemon_open_journal(Daemon *d, NovaException *e) {
+        int r;
+
+        r = journal_new_from_config(&d->journal, d->config, e);
+        if (r < 0 || !d->journal)
+                return r;
+        r = mailbox_new(&d->journal_troubles, d->event, "journal-trouble", SD_EVENT_PRIORITY_NORMAL, daemon_on_journal_trouble, free, d);
+        if (r >= 0)
+                r = operation_journal_new(&d->operations, d->journal, (unsigned) config_integer(d->config, "max_accepted_requests"));
+        if (r < 0)
+                return exception_set_errno(e, r, "the journal");
+        journal_set_trouble_handler(d->journal, journal_on_trouble, d);
+        return 0;
+}
+
 int daemon_new(Daemon **ret, Config *config, NovaException *e) {
         _cleanup_(daemon_freep) Daemon *d = calloc(1, sizeof *d);
         int r;
@@ -391,6 +437,8 @@ int daemon_new(Daemon **ret, Config *config, NovaException *e) {
 
         r = store_new(&d->store, config, e);
         if (r >= 0)
+                r = daemon_open_journal(d, e);
+        if (r >= 0)
                 r = rpc_new(&d->rpc, d->event, config, e);
         if (r >= 0)
                 r = error_publisher_new(&d->errors, d->event, config, rpc_messenger(d->rpc), e);
@@ -402,6 +450,7 @@ int daemon_new(Daemon **ret, Config *config, NovaException *e) {
                 .pool = d->pool,
                 .store = d->store,
                 .rpc = d->rpc,
+                .journal = d->operations,
                 .manager_classes = manager_classes,
         };
         *ret = TAKE_PTR(d);
@@ -416,6 +465,8 @@ Daemon *daemon_free(Daemon *d) {
         if (d->bus)
                 (void) bus_set_service(d->bus, NULL);
         d->bus = bus_free(d->bus);
+        if (d->journal)
+                journal_give_up(d->journal);
         abandoned = d->pool ? pool_stop(d->pool, ABANDON_USEC) : 0;
         if (abandoned > 0) {
                 /* They hold what would be freed below, perhaps for ever: the kernel cleans up after them. */
@@ -426,6 +477,9 @@ Daemon *daemon_free(Daemon *d) {
         launcher_free(d->launcher);
         error_publisher_free(d->errors);
         rpc_free(d->rpc, STOP_MARGIN_USEC);
+        journal_free(d->journal);       /* what was replied last is recorded */
+        operation_journal_free(d->operations);
+        mailbox_free(d->journal_troubles);
         store_free(d->store);
         pool_free(d->pool);
         sd_event_unref(d->event);

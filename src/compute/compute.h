@@ -78,6 +78,7 @@ struct ComputeManager {
         DriftList drift;                /* sorted by kind and name */
         NameSet deleted_guests;         /* guests of deleted rows, already named */
         json_t *delete_attempts;        /* {uuid: number}, of files of deleted rows; or NULL */
+        NameSet open;                   /* with open requests in the journal: their recovery comes behind these */
         NameSet heal_queue;
         NameSet own_requests;           /* instances about which the host has asked itself for something */
         bool driver_ready;              /* driver.init_host has succeeded */
@@ -168,6 +169,10 @@ RecoveryAction recovery_action(VmState vm, TaskState task, PowerState guest);
 int compute_init_host(ComputeManager *m, RequestContext *c, NovaException *e);
 /* Those whose recovery failed for a passing reason, again. */
 void compute_recover_again(ComputeManager *m);
+
+/* ManagerOps.interrupted and recover_instance. */
+void compute_interrupted(ComputeManager *m, const Operation *o);
+void compute_recover_open_instance(ComputeManager *m, const char *uuid);
 
 /* ---- instance.c: what several themes do to one instance ---- */
 

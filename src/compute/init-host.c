@@ -408,6 +408,61 @@ static int init_driver(ComputeManager *m, NovaException *e) {
         return 0;
 }
 
+/* Whether the journal has requests for it that an earlier run accepted: these go first. */
+static bool is_open(const ComputeManager *m, const char *uuid) {
+        for (const char *const *p = m->manager.open_instances; p && *p; p++)
+                if (streq(*p, uuid))
+                        return true;
+        return false;
+}
+
+/* Its open requests have their turn now; behind them comes what is to be done with any instance. One without a row, or of
+ * another host, was not counted by init_host. */
+void compute_recover_open_instance(ComputeManager *m, const char *uuid) {
+        bool counted;
+
+        pthread_mutex_lock(&m->lock);
+        counted = name_set_remove(&m->open, uuid);
+        pthread_mutex_unlock(&m->lock);
+        if (!counted)
+                return;
+        if (submit_recovery(m, uuid) < 0)
+                log_warning("Instance %s is not yet recovered", uuid);
+        recovery_ended(m, "", false);
+}
+
+/* What was half done is as the hypervisor has it, as for any instance found in the middle of a task; the fault and the end of
+ * the task are the request's. */
+void compute_interrupted(ComputeManager *m, const Operation *o) {
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+        _cleanup_(instance_done) Instance i = {};
+        int r;
+
+        if (!o->instance_uuid)
+                return;
+        r = m->store->ops->instance_get(m->store, o->instance_uuid, READ_DELETED_NO, &i);
+        if (r <= 0 || !streq_ptr(i.host, m->host))
+                return;
+        if (i.task_state != TASK_NONE || i.vm_state == VM_BUILDING) {
+                r = recover(m, o->context, &i, &e);
+                if (r < 0)
+                        log_warning("Instance %s could not be looked at after %s: %s", i.uuid, o->method->name, failure_text(r, &e));
+                instance_done(&i);
+                i = (Instance) {};
+                r = m->store->ops->instance_get(m->store, o->instance_uuid, READ_DELETED_NO, &i);
+                if (r <= 0)
+                        return;
+        }
+        if (i.task_state != TASK_NONE) {
+                i.task_state = TASK_NONE;
+                r = m->store->ops->instance_save(m->store, &i, NULL, NULL);
+        }
+        if (r >= 0)
+                r = m->store->ops->instance_fault_create(m->store, i.uuid, m->host, 500, strempty(o->exception.message), NULL);
+        if (r < 0)
+                log_error("The fault of instance %s could not be recorded: %s", i.uuid, failure_text(r, NULL));
+}
+
 int compute_init_host(ComputeManager *m, RequestContext *c _unused_, NovaException *e) {
         _cleanup_(instance_list_done) InstanceList instances = {};
         _cleanup_free_ char *boot_id = NULL;
@@ -442,6 +497,14 @@ int compute_init_host(ComputeManager *m, RequestContext *c _unused_, NovaExcepti
         pthread_mutex_unlock(&m->lock);
 
         for (size_t n = 0; n < instances.n; n++) {
+                if (is_open(m, instances.items[n].uuid)) {
+                        /* Until compute_recover_open_instance. Not again, should init_host be called again. */
+                        pthread_mutex_lock(&m->lock);
+                        if (name_set_add(&m->open, instances.items[n].uuid) > 0)
+                                m->recovering++;
+                        pthread_mutex_unlock(&m->lock);
+                        continue;
+                }
                 r = submit_recovery(m, instances.items[n].uuid);
                 if (r < 0)
                         log_warning("Instance %s is not yet recovered: %s", instances.items[n].uuid, failure_text(r, NULL));

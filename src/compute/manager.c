@@ -369,6 +369,7 @@ static ComputeManager *compute_manager_destroy(ComputeManager *m) {
         name_set_done(&m->failed);
         drift_list_done(&m->drift);
         name_set_done(&m->deleted_guests);
+        name_set_done(&m->open);
         name_set_done(&m->heal_queue);
         name_set_done(&m->own_requests);
         for (size_t n = 0; n < m->n_tracked_nodes; n++)
@@ -597,6 +598,14 @@ static const char *manager_trouble(Manager *manager) {
         return m->trouble;
 }
 
+static void manager_interrupted(Manager *m, const Operation *o) {
+        compute_interrupted(manager_to_compute(m), o);
+}
+
+static void manager_recover_instance(Manager *m, const char *uuid) {
+        compute_recover_open_instance(manager_to_compute(m), uuid);
+}
+
 static const ManagerOps compute_manager_ops = {
         .class_name = "nova.compute.manager.ComputeManager",
         .service_name = "compute",
@@ -605,6 +614,8 @@ static const ManagerOps compute_manager_ops = {
         .update_available_resource = manager_update_available_resource,
         .cleanup_host = manager_cleanup_host,
         .before_method = manager_before_method,
+        .interrupted = manager_interrupted,
+        .recover_instance = manager_recover_instance,
         .methods = manager_methods,
         .endpoints = manager_endpoints,
         .periodic_tasks = manager_periodic_tasks,

@@ -210,7 +210,7 @@ static const Method methods[] = {
         {
                 .name = "set_host_enabled", .arguments = set_host_enabled_arguments, .served = BOTH,
                 .flags = METHOD_CHANGES_STATE | METHOD_REPEATABLE, .kind = JOB_STATE, .deadline = USEC_PER_MINUTE,
-                .action = ACTION_MANAGE_SERVICE, .run = run_set_host_enabled,
+                .action = ACTION_MANAGE_SERVICE, .run = run_set_host_enabled, .recovery = RECOVER_AGAIN,
         },
         {
                 .name = "host_maintenance_mode", .arguments = host_maintenance_mode_arguments, .served = BOTH,

@@ -9,6 +9,15 @@ const Option options_database[] = {
         STRING("sqlite_db", "nova.sqlite", "Name of the database file in state_path."),
         BOOLEAN("sqlite_synchronous", "true", "Wait for the disk at each commit; false may lose what was accepted.",
                 NAMES("database.sqlite_synchronous")),
+        BOOLEAN("request_journal", "true", "Write each request that changes something to the journal before it is acknowledged, so "
+                "that none is lost or run twice; false only to measure what that costs."),
+        STRING("journal_path", NULL, "The journal's file; unset: beside that of sql_connection, nova-journal.sqlite."),
+        INTEGER("journal_keep_seconds", "259200", "Seconds for which requests that have ended are remembered, to know repeats; 0: "
+                "bounded by journal_keep_requests only.", AT_LEAST(0)),
+        INTEGER("journal_keep_requests", "100000", "How many are remembered at most; 0: bounded by journal_keep_seconds only.",
+                AT_LEAST(0)),
+        INTEGER("max_accepted_requests", "1000", "Requests that are accepted and have not ended, at most; more wait with the broker. "
+                "0: any number.", AT_LEAST(0)),
         INTEGER("sql_max_retries", "10", "Tries to open the database at start before it is told; the service goes on trying. "
                 "-1: without telling.", AT_LEAST(-1), ACCEPTED),
         INTEGER("sql_retry_interval", "10", "Seconds between tries to open the database; ours grow from one to sixty.", AT_LEAST(1),

@@ -21,7 +21,14 @@
 int database_init(Database *d, const char *path, bool synchronous, usec_t timeout) {
         pthread_condattr_t monotonic;
 
-        *d = (Database) { .synchronous = synchronous, .timeout = timeout, .lock_fd = -1 };
+        *d = (Database) {
+                .synchronous = synchronous,
+                .timeout = timeout,
+                .migrations = schema_migrations,
+                .n_migrations = schema_n_migrations,
+                .application_id = SCHEMA_APPLICATION_ID,
+                .lock_fd = -1,
+        };
 
         d->path = strdup(path);
         if (!d->path || asprintf(&d->lock_path, "%s.lock", path) < 0) {
@@ -214,7 +221,7 @@ static int set_up(Database *d, bool may_write) {
         if (r >= 0)
                 r = database_exec(d, d->synchronous ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=OFF");
         if (r >= 0)
-                r = database_migrate(d, schema_migrations, schema_n_migrations, may_write);
+                r = database_migrate(d, d->migrations, d->n_migrations, may_write);
         if (r >= 0 && may_write)
                 /* Reading something makes the log, of which open_handle remembers which it is. */
                 r = database_exec(d, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=4194304; SELECT count(*) FROM sqlite_schema");

@@ -44,6 +44,9 @@ typedef struct Database {
         bool synchronous;
         unsigned debug;                 /* sql_connection_debug: from 50 on statements are logged, from 100 on their times too */
         usec_t timeout;                 /* how long to wait for other threads, and again for other processes */
+        const char *const *migrations;  /* its schema; the store's unless set after database_init */
+        size_t n_migrations;
+        int application_id;             /* marks our files of that schema */
 
         pthread_mutex_t mutex;          /* guards taken */
         pthread_cond_t free;

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "db/database.h"
-#include "db/schema.h"
 #include "db/store-error.h"
 
 static int read_integer(Database *d, const char *sql, int64_t *ret) {
@@ -24,7 +23,7 @@ static int migrate_step(Database *d, const char *migration, int version) {
         char bump[96];
         int r;
 
-        (void) snprintf(bump, sizeof bump, "PRAGMA application_id=%d; PRAGMA user_version=%d", SCHEMA_APPLICATION_ID, version);
+        (void) snprintf(bump, sizeof bump, "PRAGMA application_id=%d; PRAGMA user_version=%d", d->application_id, version);
         r = database_begin(d);
         if (r < 0)
                 return r;
@@ -69,7 +68,7 @@ int database_migrate(Database *d, const char *const *migrations, size_t n, bool 
         if (r < 0)
                 return r;
 
-        if (application != SCHEMA_APPLICATION_ID && (application != 0 || tables > 0))
+        if (application != d->application_id && (application != 0 || tables > 0))
                 return store_failed(-EINVAL, "The database %s is another program's (application_id %lld, %lld tables and indexes) "
                                     "and is left as it is; name another file in sql_connection",
                                     d->path, (long long) application, (long long) tables);

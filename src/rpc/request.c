@@ -74,6 +74,60 @@ bool rpc_request_redelivered(const RpcRequest *r) {
         return r->redelivered;
 }
 
+void *rpc_request_userdata(const RpcRequest *r) {
+        return r->server->userdata;
+}
+
+bool rpc_request_repeated(const RpcRequest *r) {
+        return r->repeated;
+}
+
+void rpc_request_reply_address(const RpcRequest *r, RpcReplyAddress *ret) {
+        const Envelope *e = &r->envelope;
+        bool answered = e->msg_id && (e->format == WIRE_ESSEX || e->reply_q);
+
+        *ret = (RpcReplyAddress) {
+                .format = e->format,
+                .msg_id = answered ? e->msg_id : NULL,
+                .reply_q = answered ? e->reply_q : NULL,
+        };
+}
+
+/* With the server's lock held: whether its thread is to be told of something to ack. */
+static bool must_post(RpcServer *s) {
+        bool post;
+
+        s->n_settled++;
+        post = !s->settling && !s->stopping && (!s->lazy || s->n_settled >= s->rpc->options->prefetch / 4);
+        s->settling |= post;
+        return post;
+}
+
+void rpc_request_accept(RpcRequest *r) {
+        RpcServer *s = r->server;
+
+        pthread_mutex_lock(&s->lock);
+        assert(r->state == REQUEST_RUNNING && !r->accepted);
+        r->accepted = true;
+        if (!s->detached) {
+                r->next_accepted = s->accepted;
+                s->accepted = r;
+                if (must_post(s))
+                        server_post_settled(s);
+        }
+        pthread_mutex_unlock(&s->lock);
+}
+
+void rpc_request_end(RpcRequest *r) {
+        RpcServer *s = r->server;
+
+        pthread_mutex_lock(&s->lock);
+        assert(r->state == REQUEST_RUNNING);
+        r->state = REQUEST_FINISHED;
+        pthread_mutex_unlock(&s->lock);
+        request_settle(r);
+}
+
 void request_settle(RpcRequest *r) {
         RpcServer *s = r->server;
         bool post;
@@ -93,9 +147,7 @@ void request_settle(RpcRequest *r) {
         r->queued = true;
         r->next_settled = s->settled;
         s->settled = r;
-        s->n_settled++;
-        post = !s->settling && !s->stopping && (!s->lazy || s->n_settled >= s->rpc->options->prefetch / 4);
-        s->settling |= post;
+        post = must_post(s);
         if (s->finishing == 0)
                 pthread_cond_broadcast(&s->changed);
         /* Under the lock: once the server's thread has seen it, the server may be gone. */
@@ -161,6 +213,59 @@ static int send_reply(RpcServer *s, const Envelope *e, json_t *result, const Nov
         body_done(&bodies[0]);
         body_done(&bodies[1]);
         return r;
+}
+
+/* ---- replies without their request ---- */
+
+typedef struct ReplyNote {
+        void (*done)(int r, void *userdata);
+        void *userdata;
+} ReplyNote;
+
+static void on_note_done(Outgoing *o, int r) {
+        _cleanup_free_ ReplyNote *n = o->userdata;
+
+        n->done(r, n->userdata);
+}
+
+int rpc_send_reply(Rpc *rpc, const RpcReplyAddress *to, json_t *result, const NovaException *x,
+                   void (*done)(int r, void *userdata), void *userdata) {
+        char id[HEX_ID_MAX];
+        ReplyHead head = {.format = to->format, .msg_id = to->msg_id, .reply_q = to->reply_q,
+                          .unique_id = rpc_unique_id(rpc, id)};
+        Body bodies[2] = {};
+        ReplyNote *note;
+        int n, r = 0;
+
+        assert(to->msg_id && done);
+        n = envelope_reply(&head, result, x, bodies);
+        json_decref(result);
+        note = malloc(sizeof *note);
+        if (n >= 0 && !note)
+                r = -ENOMEM;
+        for (int i = 0; i < n && r >= 0; i++) {
+                Outgoing *o = outgoing_new(OUTGOING_DIRECT, NULL, to->reply_q ? to->reply_q : to->msg_id, &bodies[i]);
+
+                if (!o) {
+                        r = -ENOMEM;
+                        break;
+                }
+                o->mandatory = rpc->options->mandatory;
+                if (i == n - 1) {
+                        *note = (ReplyNote) {done, userdata};
+                        o->done = on_note_done;
+                        o->userdata = note;
+                }
+                r = publisher_send(rpc->publisher, o);
+                if (r < 0)
+                        outgoing_free(o);
+                else if (i == n - 1)
+                        note = NULL;
+        }
+        free(note);
+        body_done(&bodies[0]);
+        body_done(&bodies[1]);
+        return n < 0 ? n : r;
 }
 
 void reply_failure(RpcServer *s, const Envelope *e, const NovaException *x) {

@@ -156,11 +156,14 @@ struct RpcRequest {
         RpcRequest *previous, *next;    /* of all that live */
         RpcRequest *unacked_previous, *unacked_next; /* with a delivery on this connection, in the order of its tags */
         bool settled;
+        bool repeated;                  /* known as done when it came */
         usec_t next_heartbeat;          /* 0 = none wanted */
         DuplicateEntry *entry;          /* NULL: it had no id */
 
         /* Under the server's lock. */
         RequestState state;
+        bool accepted;                  /* it is safe: acked, or about to be */
+        RpcRequest *next_accepted;
         bool abandoned;                 /* the server was closed: whatever the handler does has no effect */
         bool pending;                   /* its reply is on the way */
         bool queued;                    /* in the list of the settled */
@@ -191,6 +194,7 @@ struct RpcServer {
         TopologyQueue queues[_TOPOLOGY_SERVER_MAX];
         bool named;                     /* the fan-out queue's name is settled */
         bool started, cancelled;
+        bool repeats;                   /* what is done and comes again is the handler's */
         unsigned consumers;             /* consuming now */
         Duplicates *duplicates;
         CallerScan *caller;             /* of a message over the limit, while it comes */
@@ -206,6 +210,7 @@ struct RpcServer {
         pthread_mutex_t lock;
         pthread_cond_t changed;
         RpcRequest *settled;            /* to be acked; under the lock */
+        RpcRequest *accepted;           /* to be acked, and living on */
         unsigned n_settled;
         bool settling;                  /* the thread knows that there are some */
         bool lazy;                      /* it will look within a moment anyway */

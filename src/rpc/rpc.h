@@ -91,6 +91,7 @@ const json_t *rpc_request_args(const RpcRequest *r);            /* an object, ne
 const char *rpc_request_unique_id(const RpcRequest *r);         /* NULL: it had none */
 bool rpc_request_wants_reply(const RpcRequest *r);
 bool rpc_request_redelivered(const RpcRequest *r);
+void *rpc_request_userdata(const RpcRequest *r);                /* the handler's */
 
 /* The outcome is known: @e set = failure, else @result (stolen; NULL = null). Replies in the request's own format with
  * confirms, and acks the delivery when the reply is safe with the broker, or cannot be delivered any more. Ends @r. */
@@ -98,6 +99,31 @@ void rpc_request_finish(RpcRequest *r, json_t *result, const NovaException *e);
 /* Not done and not answered: goes back to the queue (basic.nack requeue) for this host's next start or another
  * consumer. Ends @r. */
 void rpc_request_hand_back(RpcRequest *r);
+
+/* For who keeps a journal. The request is safe elsewhere: its delivery is acked now, and will not be handed back. @r lives on
+ * until rpc_request_end or rpc_request_finish. Once, while it is with the handler. */
+void rpc_request_accept(RpcRequest *r);
+/* Over, and nothing is replied through it; acks what was not yet. Ends @r. */
+void rpc_request_end(RpcRequest *r);
+/* It was handled before, in this run of the server, and came again: only with rpc_server_set_repeats. */
+bool rpc_request_repeated(const RpcRequest *r);
+/* Whether the handler gets repeats of what has ended; else they are dropped. Before the start. */
+void rpc_server_set_repeats(RpcServer *s, bool wanted);
+
+/* ---- replies without their request ---- */
+
+typedef struct RpcReplyAddress {
+        WireFormat format;
+        const char *msg_id;             /* NULL: nobody waits for a reply */
+        const char *reply_q;            /* NULL: Essex */
+} RpcReplyAddress;
+
+void rpc_request_reply_address(const RpcRequest *r, RpcReplyAddress *ret);      /* texts live as long as @r */
+/* Any thread. Publishes with confirms, again after a loss of the connection. Steals @result; @e set = failure. @done once,
+ * on the publisher's thread, which it must not hold up: 0 = with the broker; -EHOSTUNREACH: the caller's queue is gone;
+ * -ECANCELED at the end. A negative return: @done will not be called. */
+int rpc_send_reply(Rpc *r, const RpcReplyAddress *to, json_t *result, const NovaException *e, void (*done)(int r, void *userdata),
+                   void *userdata);
 
 /* ---- dispatch: pure functions ---- */
 

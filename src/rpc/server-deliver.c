@@ -53,7 +53,18 @@ static bool is_duplicate(RpcServer *s, const Delivery *d, const Envelope *e, Rpc
                 return false;           /* new, or no memory to know */
 
         RpcRequest *running = known;
-        if (running && running->generation == 0 && d->generation > 0) {
+        bool accepted = false;
+
+        if (!running && s->repeats) {
+                r->repeated = true;
+                return false;
+        }
+        if (running) {
+                pthread_mutex_lock(&s->lock);
+                accepted = running->accepted;
+                pthread_mutex_unlock(&s->lock);
+        }
+        if (running && !accepted && running->generation == 0 && d->generation > 0) {
                 log_debug("%s (%s) is delivered again while it runs", e->method, key);
                 server_append_unacked(s, running, d->tag, d->generation);
         } else {

@@ -48,6 +48,8 @@ void server_requeue(RpcServer *s, RpcRequest *r) {
         if (s->rpc->fake) {
                 Body body = {r->raw, r->raw_size};
 
+                if (!r->raw)            /* accepted */
+                        return;
                 r->raw = NULL;
                 (void) fake_requeue(s->rpc->fake, s->queues[r->queue].name, &body);
         } else if (r->generation > 0)
@@ -55,18 +57,24 @@ void server_requeue(RpcServer *s, RpcRequest *r) {
 }
 
 void server_settle_all(RpcServer *s) {
-        RpcRequest *list, *r;
+        RpcRequest *list, *accepted, *r;
         uint64_t tag = 0;
 
         pthread_mutex_lock(&s->lock);
         list = s->settled;
-        s->settled = NULL;
+        accepted = s->accepted;
+        s->settled = s->accepted = NULL;
         s->n_settled = 0;
         s->settling = false;
         pthread_mutex_unlock(&s->lock);
-        if (!list)
+        if (!list && !accepted)
                 return;
 
+        for (r = accepted; r; r = r->next_accepted) {
+                r->settled = true;
+                free(r->raw);
+                r->raw = NULL;
+        }
         for (r = list; r; r = r->next_settled) {
                 bool back = r->state == REQUEST_HANDED_BACK;
 
@@ -89,6 +97,11 @@ void server_settle_all(RpcServer *s) {
         }
         if (tag > 0)
                 (void) link_ack(s->link, SERVER_CHANNEL, tag, true);
+        for (r = accepted; r; r = r->next_accepted)
+                if (r->generation > 0) {
+                        (void) link_ack(s->link, SERVER_CHANNEL, r->tag, false);
+                        server_unlink_unacked(s, r);
+                }
         while ((r = list)) {
                 list = r->next_settled;
                 if (r->generation > 0)

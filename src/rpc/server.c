@@ -165,6 +165,10 @@ int rpc_server_start(RpcServer *s) {
         return loop_thread_post(s->thread, do_start, s);
 }
 
+void rpc_server_set_repeats(RpcServer *s, bool wanted) {
+        s->repeats = wanted;
+}
+
 static void do_cancel(void *data) {
         RpcServer *s = data;
 

@@ -60,6 +60,13 @@ typedef struct ManagerOps {
         /* Called on the worker before a method runs, with its checked arguments: monkey_patch's hook. May be NULL. */
         void (*before_method)(Manager *m, const Operation *o);
 
+        /* What an earlier run accepted and this one cannot finish (objects/method.h, MethodRecovery): on a worker, under the
+         * operation's key, its exception says why. The instance gets its fault and loses its task_state. May be NULL. */
+        void (*interrupted)(Manager *m, const Operation *o);
+        /* On a worker, for each instance that init_host left alone since it has open requests: they have been given their turn,
+         * what is to be done with the instance as such comes behind them. May be NULL. */
+        void (*recover_instance)(Manager *m, const char *uuid);
+
         /* Tables, static: asked for from any thread. */
         const Method *(*methods)(Manager *m, size_t *ret_n);
         const RpcEndpoint *(*endpoints)(Manager *m, size_t *ret_n);
@@ -82,6 +89,9 @@ struct Manager {
         int (*request)(void *service, const char *method, const json_t *args, RequestContext *c, bool (*due)(Operation *o),
                        void (*finished)(Operation *o), void *origin_data, NovaException *e);
         void *service;
+
+        /* Of init_host, while it runs: instances with open requests in the journal, NULL-terminated; NULL = none. */
+        const char *const *open_instances;
 };
 
 static inline Manager *manager_free(Manager *m) {

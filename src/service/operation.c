@@ -1,28 +1,14 @@
 /* Operations: from the checked request to the end that is told to whoever asked; and the gate that counts them. */
 #define LOG_LOGGER "nova.service"
-#include "service/operation.h"
+#include "service/operation-internal.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
+#include <errno.h>
 #include <sys/eventfd.h>
 
+#include "basic/fault-step.h"
 #include "basic/id.h"
 #include "basic/json.h"
 #include "basic/log.h"
-
-struct OperationGate {
-        atomic_uint references;
-        pthread_mutex_t lock;
-        Operation *first, *last;        /* in flight, oldest first */
-        unsigned running;
-        bool closed;
-        uint64_t accepted, failures;
-        usec_t deadline;                /* the longest of any method; 0 = none has one */
-        int idle_fd;                    /* written when closed and nothing runs */
-        sd_event_source *source;
-        void (*idle)(void *userdata);
-        void *userdata;
-};
 
 const char *operation_origin_to_string(OperationOrigin o) {
         static const char *const names[_ORIGIN_MAX] = {
@@ -84,6 +70,8 @@ OperationGate *operation_gate_unref(OperationGate *g) {
         if (g->idle_fd >= 0)
                 (void) close(g->idle_fd);
         (void) pthread_mutex_destroy(&g->lock);
+        (void) strv_free(g->before);
+        free(g->service);
         free(g);
         return NULL;
 }
@@ -105,6 +93,8 @@ void operation_gate_close(OperationGate *g) {
                 gate_tell_idle(g);
         }
         (void) pthread_mutex_unlock(&g->lock);
+        if (g->journal)
+                operation_journal_gate_closed(g);
 }
 
 void operation_gate_set_deadline(OperationGate *g, usec_t deadline) {
@@ -119,7 +109,7 @@ static usec_t gate_deadline(const OperationGate *g, const Method *m) {
         return m->deadline > 0 ? MIN(m->deadline, g->deadline) : g->deadline;
 }
 
-static int gate_enter(OperationGate *g, Operation *o) {
+int operation_gate_enter(OperationGate *g, Operation *o) {
         int r = 0;
 
         (void) pthread_mutex_lock(&g->lock);
@@ -240,9 +230,6 @@ static const char *arguments_instance_uuid(const json_t *args) {
 
 int operation_new(Operation **ret, Manager *manager, const Method *method, RequestContext *context, const json_t *args,
                   OperationOrigin origin, void (*finished)(Operation *o), void *origin_data, NovaException *e) {
-        static atomic_uint_fast64_t last_id;    /* of the process: the service's runs have a gate each */
-        _cleanup_(operation_freep) Operation *o = NULL;
-        const char *uuid;
         int r;
 
         r = method_check_arguments(method, args, e);
@@ -250,6 +237,14 @@ int operation_new(Operation **ret, Manager *manager, const Method *method, Reque
                 return r;
         if (r > 0)
                 log_debug("%s was given %d arguments that it does not know", method->name, r);
+        return operation_new_unchecked(ret, manager, method, context, args, origin, finished, origin_data);
+}
+
+int operation_new_unchecked(Operation **ret, Manager *manager, const Method *method, RequestContext *context, const json_t *args,
+                            OperationOrigin origin, void (*finished)(Operation *o), void *origin_data) {
+        static atomic_uint_fast64_t last_id;    /* of the process: the service's runs have a gate each */
+        _cleanup_(operation_freep) Operation *o = NULL;
+        const char *uuid;
 
         o = calloc(1, sizeof *o);
         if (!o)
@@ -284,6 +279,9 @@ Operation *operation_free(Operation *o) {
         exception_done(&o->exception);
         free(o->instance_uuid);
         free(o->step);
+        free(o->msg_id);
+        free(o->reply_q);
+        journal_row_done(&o->write.row);
         free(o);
         return NULL;
 }
@@ -320,12 +318,21 @@ static void operation_run(Operation *o) {
         (void) log_fields_set(before);
 }
 
+void operation_run_if_due(Operation *o) {
+        if (o->due && !o->due(o))
+                log_debug("%s is not due any more", o->method->name);
+        else
+                operation_run(o);
+}
+
 /* The one end of every operation. */
-static void operation_end(Operation *o) {
+void operation_end(Operation *o) {
         OperationGate *gate = o->gate;
 
-        if (gate)
+        if (gate) {
+                operation_journal_forget(o);
                 gate_unlist(gate, o);
+        }
         o->finished(o);         /* @o is gone */
         if (gate)
                 gate_leave(gate);
@@ -349,34 +356,66 @@ static int operation_on_work(Job *j) {
         /* What waited for a worker while the service was told to stop does not begin. */
         if (!operation_begin(o))
                 return -ECANCELED;
-        if (o->due && !o->due(o))
-                log_debug("%s is not due any more", o->method->name);
+        if (operation_is_journalled(o))
+                operation_journal_work(o);
         else
-                operation_run(o);
+                operation_run_if_due(o);
         return 0;
 }
 
-static int operation_refuse_stopping(Operation *o) {
+int operation_refuse_stopping(Operation *o) {
         return exception_setf(&o->exception, EXC_NOVA, "%s was not begun: the service stops", o->method->name);
 }
 
 static void operation_on_done(Job *j, int r _unused_) {
         Operation *o = CONTAINER_OF(j, Operation, job);
 
-        if (!o->begun)
+        if (!o->begun) {
                 (void) operation_refuse_stopping(o);
+                if (o->journal_id > 0)
+                        operation_journal_not_begun(o);
+        }
+        operation_end(o);
+}
+
+void operation_to_pool(Operation *o) {
+        int r;
+
+        o->job.kind = o->method->kind;
+        o->job.name = o->method->name;
+        if (!o->gate)
+                o->job.deadline = o->method->deadline;
+        o->job.work = operation_on_work;
+        o->job.done = operation_on_done;
+        o->job.done_on_worker = true;
+        r = pool_submit(o->pool, &o->job);
+        if (r >= 0)
+                return;
+        if (o->journal_id > 0) {
+                /* Accepted is accepted: the next start runs it. */
+                (void) operation_refuse_stopping(o);
+                operation_journal_not_begun(o);
+        } else if (r == -ESHUTDOWN)
+                (void) operation_refuse_stopping(o);
+        else {
+                (void) exception_setf(&o->exception, EXC_NOVA, "%s was refused: no thread can be had (%s)", o->method->name,
+                                      strerror(-r));
+                (void) operation_begin(o);      /* to be answered, not handed back: it would come again at once */
+        }
         operation_end(o);
 }
 
 void operation_submit(Operation *o, OperationGate *gate, Pool *pool) {
-        int r;
-
-        if (gate && gate_enter(gate, o) < 0) {
+        o->pool = pool;
+        if (gate && operation_gate_enter(gate, o) < 0) {
                 (void) operation_refuse_stopping(o);
                 o->finished(o);
                 return;
         }
-
+        if (operation_is_journalled(o)) {
+                operation_journal_submit(o);
+                return;
+        }
         if (o->method->accepted && !o->due)
                 o->method->accepted(o);
 
@@ -388,25 +427,7 @@ void operation_submit(Operation *o, OperationGate *gate, Pool *pool) {
                 operation_end(o);
                 return;
         }
-
-        o->job.kind = o->method->kind;
-        o->job.name = o->method->name;
-        if (!gate)
-                o->job.deadline = o->method->deadline;
-        o->job.work = operation_on_work;
-        o->job.done = operation_on_done;
-        o->job.done_on_worker = true;
-        r = pool_submit(pool, &o->job);
-        if (r >= 0)
-                return;
-        if (r == -ESHUTDOWN)
-                (void) operation_refuse_stopping(o);
-        else {
-                (void) exception_setf(&o->exception, EXC_NOVA, "%s was refused: no thread can be had (%s)", o->method->name,
-                                      strerror(-r));
-                (void) operation_begin(o);      /* to be answered, not handed back: it would come again at once */
-        }
-        operation_end(o);
+        operation_to_pool(o);
 }
 
 /* ---- of one that runs ---- */
@@ -424,11 +445,22 @@ int operation_step(Operation *o, const char *step) {
         if (g)
                 (void) pthread_mutex_unlock(&g->lock);
         free(before);
+        fault_step(strempty(step));
+        if (o->journal_id > 0)
+                operation_journal_step(o, step);
         return 0;
 }
 
 void operation_progress(Operation *o, unsigned percent) {
         atomic_store(&o->progress, MIN(percent, 100u));
+}
+
+bool operation_is_interrupted(const Operation *o) {
+        return o->interrupted;
+}
+
+const char *operation_last_step(const Operation *o) {
+        return o->step;
 }
 
 bool operation_cancelled(const Operation *o) {

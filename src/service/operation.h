@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "objects/context.h"
+#include "db/journal.h"
 #include "objects/method.h"
 #include "service/manager.h"
 
@@ -89,6 +90,14 @@ struct Operation {
         void (*finished)(Operation *o);
         void *origin_data;              /* the RpcRequest, the D-Bus call's token, … */
 
+        /* Of those that are journalled (operation-journal.h). */
+        void (*recorded)(Operation *o); /* once, when it is safe; not on the loop. May be NULL */
+        int64_t journal_id;             /* above 0: its row */
+        bool left;                      /* in finished: nothing is to be told. It stays in the journal for the next start, or
+                                         * another delivery of it is worked on */
+        char *msg_id, *reply_q;         /* who waits for the reply; NULL = nobody */
+        bool essex;
+
         /* private to operation.c */
         uint64_t id;
         atomic_uint progress;
@@ -96,6 +105,13 @@ struct Operation {
         char *step;                     /* under the gate's lock */
         OperationGate *gate;
         Operation *gate_previous, *gate_next;
+        Operation *list_next;           /* in one list of operation-journal.c */
+        Operation *flight_previous, *flight_next;
+        Pool *pool;
+        JournalWrite write;
+        bool interrupted;               /* an earlier run began it */
+        bool secrets_dropped;           /* the arguments are not what they were */
+        bool undone;
 };
 
 /* Takes references of what it is given, but of @manager, which outlives it. Checks the arguments: -EINVAL with @e.
@@ -115,6 +131,10 @@ void operation_submit(Operation *o, OperationGate *gate, Pool *pool);
 /* Names the step that begins; NULL or "" ends the last one. Cheap. 0 or -ENOMEM, which nobody has to mind. */
 int operation_step(Operation *o, const char *step);
 void operation_progress(Operation *o, unsigned percent);
+/* An earlier run of the daemon began it and did not end it (MethodRecovery RECOVER_AGAIN, and in undo). */
+bool operation_is_interrupted(const Operation *o);
+/* The step it was in then, or is in now; NULL = none named. On the thread that runs it. */
+const char *operation_last_step(const Operation *o);
 /* Somebody cancelled it: it stops at its next safe point and fails with operation_refuse_cancelled. */
 bool operation_cancelled(const Operation *o);
 int operation_refuse_cancelled(const Operation *o, NovaException *e);   /* -ECANCELED with @e */

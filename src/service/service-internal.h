@@ -2,6 +2,8 @@
  * the work functions of jobs. */
 #pragma once
 
+#include "basic/json.h"
+#include "service/operation-journal.h"
 #include "service/periodic-schedule.h"
 #include "service/service.h"
 
@@ -36,6 +38,8 @@ struct RequestServer {
         Manager *manager;
         Pool *pool;
         OperationGate *gate;
+        OperationJournal *journal;      /* NULL: none is kept */
+        Rpc *rpc;                       /* NULL without a broker */
         RpcServer *server;              /* NULL without a broker */
         bool closed;                    /* rpc_server_close has ended */
         RequestServer *next;            /* among the service's retired ones */
@@ -82,6 +86,7 @@ struct Service {
         bool walked;                    /* the chain has reached its end in this run */
         bool consuming;                 /* the consumers' step was reached */
         char *trouble;
+        char *journal_trouble;          /* NULL = it is written */
         int failure;                    /* -errno of a lasting failure */
         char *failure_text;
 
@@ -220,6 +225,12 @@ void service_requests_retire(Service *s, usec_t wait);
 RequestServer *request_server_free(RequestServer *q);
 void service_stalled_clear(Service *s);
 void service_on_stalled(const JobInfo *info, bool ended, void *userdata);
+
+/* ---- service-recovery.c ---- */
+/* The job of the step init_host: with what the journal has open. NULL when out of memory. */
+ServiceJob *service_init_job(Service *s, void (*ended)(ServiceJob *j, int r));
+/* Any thread: the reply of row @id to @to, if somebody waits for it. Steals @result. */
+void service_reply(Rpc *rpc, OperationJournal *j, int64_t id, const RpcReplyAddress *to, json_t *result, const NovaException *e);
 
 /* ---- service-stop.c ---- */
 void service_stop_drained(Service *s);

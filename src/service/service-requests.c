@@ -8,6 +8,7 @@
 #include "service/service-internal.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 
 #include "basic/log.h"
 
@@ -22,11 +23,22 @@ static void request_on_finished(Operation *o) {
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
         RpcRequest *r = o->origin_data;
         json_t *result = TAKE_PTR(o->result);
-        bool begun = o->begun;
+        bool begun = o->begun, left = o->left;
+        int64_t id = o->journal_id;
 
         exception_move(&e, &o->exception);
         (void) operation_free(o);
-        if (begun)
+        if (left) {
+                json_decref(result);
+                rpc_request_end(r);
+        } else if (id > 0) {
+                RequestServer *q = rpc_request_userdata(r);
+                RpcReplyAddress to;
+
+                rpc_request_reply_address(r, &to);
+                service_reply(q->rpc, q->journal, id, &to, result, &e);
+                rpc_request_end(r);
+        } else if (begun)
                 rpc_request_finish(r, result, &e);
         else
                 rpc_request_hand_back(r);
@@ -43,6 +55,42 @@ static void refusal_for_essex(const RpcRequest *r, const Manager *m, NovaExcepti
                               class ? class + 1 : m->ops->class_name, rpc_request_method(r));
         exception_done(e);
         exception_move(e, &attribute);
+}
+
+static void request_on_recorded(Operation *o) {
+        rpc_request_accept(o->origin_data);
+}
+
+/* Of a cast of Essex, which has no id: what it says, as a digest. Empty when out of memory. */
+static void digest_of(const RpcRequest *r, char ret[static 2 * EVP_MAX_MD_SIZE + 1]) {
+        json_auto_t *context = context_safe_dict(rpc_request_context(r));
+        json_auto_t *whole = json_pack("{s:s, s:O, s:O?}", "method", rpc_request_method(r), "args", rpc_request_args(r), "context",
+                                       context);
+        _cleanup_free_ char *text = whole ? json_dumps(whole, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+        unsigned char hash[EVP_MAX_MD_SIZE];
+        size_t n;
+
+        ret[0] = '\0';
+        if (!text || !EVP_Q_digest(NULL, "SHA256", NULL, text, strlen(text), hash, &n))
+                return;
+        for (size_t i = 0; i < n; i++)
+                snprintf(ret + 2 * i, 3, "%02x", hash[i]);
+}
+
+/* By which the journal knows it again, and where its reply goes. */
+static int set_request(Operation *o, const RpcRequest *r) {
+        char digest[2 * EVP_MAX_MD_SIZE + 1] = "", call[sizeof "call/" + 255];
+        const char *id = rpc_request_unique_id(r);
+        RpcReplyAddress to;
+
+        rpc_request_reply_address(r, &to);
+        if (!id && to.msg_id) {
+                snprintf(call, sizeof call, "call/%s", to.msg_id);
+                id = call;
+        }
+        if (!id)
+                digest_of(r, digest);
+        return operation_set_request(o, id, *digest ? digest : NULL, rpc_request_redelivered(r), &to);
 }
 
 static void request_on_arrival(RpcRequest *r, void *userdata) {
@@ -65,9 +113,19 @@ static void request_on_arrival(RpcRequest *r, void *userdata) {
                 method = manager_method(q->manager, rpc_request_method(r), endpoints[k].served);
         else
                 refusal_for_essex(r, q->manager, &e);
+        if (rpc_request_repeated(r) && !(method && (method->flags & METHOD_CHANGES_STATE))) {
+                rpc_request_end(r);     /* it was answered */
+                return;
+        }
         if (method)
                 k = operation_new(&o, q->manager, method, rpc_request_context(r), rpc_request_args(r), ORIGIN_RPC,
                                   request_on_finished, r, &e);
+        if (o && q->journal && (method->flags & METHOD_CHANGES_STATE)) {
+                o->recorded = request_on_recorded;
+                k = set_request(o, r);
+                if (k < 0)
+                        o = operation_free(o);
+        }
         if (!o) {
                 if (!exception_is_set(&e))
                         (void) exception_set_errno(&e, k < 0 ? k : -ENOENT, rpc_request_method(r));
@@ -154,6 +212,16 @@ RequestServer *request_server_free(RequestServer *q) {
         return NULL;
 }
 
+static int set_journal(Service *s, RequestServer *q) {
+        _cleanup_free_ char *name = NULL;
+
+        if (asprintf(&name, "%s@%s", s->binary, s->host) < 0) {
+                name = NULL;
+                return -ENOMEM;
+        }
+        return operation_gate_set_journal(q->gate, q->journal, name);
+}
+
 /* Also without a broker: the gate counts what is asked for on D-Bus. */
 int service_requests_open(Service *s) {
         RequestServer *q = s->requests;
@@ -172,6 +240,13 @@ int service_requests_open(Service *s) {
                         return r;
                 }
                 operation_gate_set_deadline(q->gate, service_seconds_option(s, "stall_timeout"));
+                q->rpc = s->environment.rpc;
+                q->journal = s->environment.journal;
+                r = q->journal ? set_journal(s, q) : 0;
+                if (r < 0) {
+                        (void) request_server_free(q);
+                        return r;
+                }
                 s->requests = q;
                 broker_set(s, &(RpcStatus){.address = "", .error = ""});
         }
@@ -182,6 +257,7 @@ int service_requests_open(Service *s) {
                 return r;
         s->broker.state = RPC_LINK_CONNECTING;
         rpc_server_set_status_handler(q->server, broker_on_status, q);
+        rpc_server_set_repeats(q->server, q->journal);
         (void) strv_free(s->queues);
         s->queues = strv_copy((char *const *) rpc_server_queues(q->server));
         return 0;
@@ -408,6 +484,14 @@ uint64_t service_requests(const Service *s) {
 
 uint64_t service_failures(const Service *s) {
         return count(s, s->failures_before, operation_gate_failures);
+}
+
+int service_cancel_operation(Service *s, uint64_t id) {
+        int r = s->requests ? operation_cancel(s->requests->gate, id) : -ENOENT;
+
+        for (const RequestServer *q = s->retired; q && r == -ENOENT; q = q->next)
+                r = operation_cancel(q->gate, id);
+        return r;
 }
 
 unsigned service_operations_running(const Service *s) {

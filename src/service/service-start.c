@@ -93,13 +93,8 @@ static int step_file_locks(Service *s) {
         return step_submit(s, SERVICE_STEP_FILE_LOCKS, &j->job, NULL);
 }
 
-static int init_host_work(ServiceJob *j) {
-        return j->manager->ops->init_host ? j->manager->ops->init_host(j->manager, j->context, &j->exception) : 0;
-}
-
 static int step_init_host(Service *s) {
-        return step_submit(s, SERVICE_STEP_INIT_HOST, service_job_new(s, sizeof(ServiceJob), init_host_work, step_job_ended),
-                           LINE_HOST);
+        return step_submit(s, SERVICE_STEP_INIT_HOST, service_init_job(s, step_job_ended), LINE_HOST);
 }
 
 typedef struct RowJob {

@@ -167,6 +167,7 @@ void service_unref_when_idle(Service *s) {
         free(s->zone_to_write);
         free(s->model_error);
         free(s->trouble);
+        free(s->journal_trouble);
         free(s->failure_text);
         free(s->broker_address);
         free(s->broker_error);
@@ -315,6 +316,8 @@ static char *trouble_text(const Service *s) {
                         first = false;
                 }
         }
+        if (service_is_up(s) && s->journal_trouble)
+                trouble_add(f, &first, s->journal_trouble, NULL);
         manager = service_is_up(s) && s->manager->ops->trouble ? s->manager->ops->trouble(s->manager) : NULL;
         if (manager)
                 trouble_add(f, &first, manager, NULL);
@@ -323,6 +326,11 @@ static char *trouble_text(const Service *s) {
         if (fclose(f) < 0)
                 free(TAKE_PTR(text));
         return text;
+}
+
+void service_set_journal_trouble(Service *s, const char *text) {
+        (void) service_replace_text(&s->journal_trouble, text);
+        service_update_state(s);
 }
 
 void service_update_state(Service *s) {
@@ -337,6 +345,7 @@ void service_update_state(Service *s) {
         changed = state != s->state || !streq(strempty(trouble), strempty(s->trouble));
         s->state = state;
         free(s->trouble);
+        free(s->journal_trouble);
         s->trouble = TAKE_PTR(trouble);
         if (changed)
                 service_notify(s, SERVICE_CHANGED_STATE);

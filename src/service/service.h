@@ -13,7 +13,7 @@
 #include "objects/service-record.h"
 #include "service/looping-call.h"
 #include "service/manager.h"
-#include "service/operation.h"
+#include "service/operation-journal.h"
 
 typedef struct Service Service;
 
@@ -50,6 +50,7 @@ typedef struct ServiceEnvironment {
         Pool *pool;
         Store *store;
         Rpc *rpc;                       /* NULL = no broker: a service for D-Bus alone */
+        OperationJournal *journal;      /* NULL = none is kept: what is accepted may be lost */
         const ManagerClass *const *manager_classes;     /* NULL-terminated */
         usec_t (*now)(void);            /* NULL = now_monotonic; tests turn it */
 } ServiceEnvironment;
@@ -83,6 +84,10 @@ int service_update_available_resource(Service *s, ServiceDone done, void *userda
 int service_run_periodic_task(Service *s, const char *name, ServiceDone done, void *userdata);
 /* The services row's disabled flag and reason, as the API would set them; tells the driver (set_host_enabled). */
 int service_set_enabled(Service *s, bool enabled, const char *reason, ServiceDone done, void *userdata);
+/* What is wrong with the journal, for trouble; NULL = nothing. */
+void service_set_journal_trouble(Service *s, const char *text);
+/* Asks the operation of that number (service_foreach_operation) to stop: 0, -ENOENT, -EALREADY. */
+int service_cancel_operation(Service *s, uint64_t id);
 /* Takes over what a new configuration may change while running. */
 void service_reload(Service *s, Config *config);
 /* What an accepted request, whatever its origin, comes through: finds the method by name; -ENOENT, -EINVAL for wrong
