@@ -160,6 +160,7 @@ const Option options_virt[] = {
         INTEGER("memory_mb", "4096", "Its memory, MiB.", AT_LEAST(0)),
         INTEGER("local_gb", "1028", "Its disk, GiB.", AT_LEAST(0)),
         LIST("nodes", NULL, "Its nodes; unset: one, named as the host."),
+        STRING("guests_file", NULL, "File in which its guests outlive the daemon, as real ones do; unset: they end with it."),
         FLOAT("migration_seconds", "0", "How long a live migration takes.", AT_LEAST(0)),
         MULTI("fault", NULL, "METHOD:hang, METHOD:slow:SECONDS[:COUNT] or METHOD:fail[:EXCEPTION[:COUNT]]: what the fake driver does to "
               "calls of METHOD, a function of ComputeDriver, * for all, or connection."),

@@ -97,11 +97,24 @@ FakeCall fake_enter(ComputeDriver *driver, const char *method, NovaException *e)
         return c;
 }
 
+static bool is_question(const char *method) {
+        return startswith(method, "get_") || startswith(method, "list_") || strstr(method, "_stats");
+}
+
+/* The call may have ended its guest. */
+static void keep_guest(const FakeCall *c) {
+        for (const Guest *g = c->d->guests; g; g = g->next)
+                if (g == c->guest)
+                        fake_keep(c->d, g);
+}
+
 void fake_leave(FakeCall *c) {
         DriverEvent event = { .type = DRIVER_EVENT_LIFECYCLE, .uuid = c->uuid, .state = c->state };
         DriverEventCallback callback = c->tell ? c->d->callback : NULL;
         void *data = c->d->callback_data;
 
+        if (c->guest && c->d->guests_fd >= 0 && !is_question(c->method))
+                keep_guest(c);
         if (callback) {         /* not under the lock: whom it tells may take locks of its own */
                 pthread_mutex_unlock(&c->d->lock);
                 callback(&event, data);
@@ -201,6 +214,8 @@ static ComputeDriver *fake_free(ComputeDriver *driver) {
         for (char **n = d->nodes; n && *n; n++)
                 free(*n);
         free(d->nodes);
+        if (d->guests_fd >= 0)
+                close(d->guests_fd);
         free(d->fault_file);
         free(d->host);
         free(d->ip);
@@ -282,10 +297,13 @@ ComputeDriver *fake_driver_construct(const Config *config, NovaException *e) {
                 return NULL;
         d->base = (ComputeDriver){ .magic = COMPUTE_DRIVER_MAGIC, .abi = COMPUTE_DRIVER_ABI, .ops = fake_ops_new() };
         d->enabled = true;
+        d->guests_fd = -1;
         pthread_mutex_init(&d->lock, NULL);
         pthread_cond_init(&d->changed, NULL);
 
         r = d->base.ops ? read_options(d, config, e) : -ENOMEM;
+        if (r >= 0 && !isempty(config_string(config, "fake.guests_file")))
+                r = fake_keep_open(d, config_string(config, "fake.guests_file"), e);
         if (r < 0) {
                 (void) exception_set_errno(e, r, "The fake driver could not be constructed");
                 (void) fake_free(&d->base);
@@ -302,8 +320,10 @@ int fake_driver_set_guest_state(ComputeDriver *driver, const char *uuid, PowerSt
         pthread_mutex_lock(&d->lock);
         d->in_flight++;
         g = fake_guest_find(d, uuid);
-        if (g)
+        if (g) {
+                c.guest = g;
                 fake_guest_set_state(&c, g, state);
+        }
         fake_leave(&c);
         return g ? 0 : -ENOENT;
 }

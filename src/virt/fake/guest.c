@@ -79,6 +79,7 @@ Guest *fake_guest_new(FakeDriver *d, const Instance *i) {
 }
 
 void fake_guest_remove(FakeDriver *d, Guest *g) {
+        fake_keep_gone(d, g);
         for (Guest **p = &d->guests; *p; p = &(*p)->next)
                 if (*p == g) {
                         *p = g->next;
@@ -201,6 +202,7 @@ static int spawn_paused(ComputeDriver *driver, const Instance *i, const json_t *
         }
         g->state = POWER_PAUSED;
         console_boot(g);
+        c.guest = g;
         return 0;
 }
 
@@ -216,7 +218,7 @@ static int spawn_end(ComputeDriver *driver, const Instance *i, int r, NovaExcept
         if (g && r < 0)
                 fake_guest_remove(d, g);
         else if (g)
-                fake_guest_set_state(&c, g, POWER_RUNNING);
+                fake_guest_set_state(&c, c.guest = g, POWER_RUNNING);
         else if (r >= 0)
                 r = not_found(i, e);
         return r;

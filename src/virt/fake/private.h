@@ -46,6 +46,7 @@ typedef struct FakeDriver {
         Guest *guests;
         FaultList faults;
         char *fault_file;
+        int guests_fd;                  /* fake.guests_file; -1 = guests end with the driver */
         char *host, *ip, *storage_ip;
         char **nodes;                   /* NULL-terminated; empty until init_host if not configured */
         int64_t vcpus, memory_mb, local_gb;
@@ -93,6 +94,10 @@ void fake_guest_set_state(FakeCall *c, Guest *g, PowerState state);
 uint64_t fake_guest_cpu_time_ns(const Guest *g);
 /* InstanceInvalidState with what was wanted. */
 int fake_refuse(FakeCall *c, const Guest *g, NovaException *e);
+/* keep.c: opens fake.guests_file and takes over the guests in it; writes @g as it is now, or that it is no more. */
+int fake_keep_open(FakeDriver *d, const char *path, NovaException *e);
+void fake_keep(FakeDriver *d, const Guest *g);
+void fake_keep_gone(FakeDriver *d, const Guest *g);
 /* Puts the guest's volumes and interfaces as these say (either may be NULL). 0 or -ENOMEM. */
 int fake_guest_set_devices(Guest *g, const json_t *network_info, const json_t *block_device_info);
 

@@ -78,6 +78,7 @@ static ComputeDriverOps *ops_new(void) {
         };
         libvirt_host_ops(ops);
         libvirt_guest_ops(ops);
+        libvirt_states_ops(ops);
         return ops;
 }
 

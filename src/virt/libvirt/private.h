@@ -112,3 +112,4 @@ void domain_list_done(DomainList *l);
 /* The entries, by file. */
 void libvirt_host_ops(ComputeDriverOps *ops);
 void libvirt_guest_ops(ComputeDriverOps *ops);
+void libvirt_states_ops(ComputeDriverOps *ops);

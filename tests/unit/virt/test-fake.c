@@ -621,8 +621,72 @@ static void a_cpu_that_asks_for_more_is_refused(void **state) {
                 assert_int_equal(d->ops->compare_cpu(d, table[i].cpu, NULL), table[i].r);
 }
 
+static size_t count_lines(const char *path) {
+        FILE *f = fopen(path, "r");
+        size_t n = 0;
+        int c;
+
+        assert_non_null(f);
+        while ((c = fgetc(f)) != EOF)
+                n += c == '\n';
+        fclose(f);
+        return n;
+}
+
+static void guests_in_a_file_outlive_the_driver(void **state) {
+        char path[] = "/tmp/test-fake-guests-XXXXXX", option[96];
+        const char *const assignments[] = { option, NULL };
+        _cleanup_exception_ NovaException e = {};
+        json_auto_t *vif = json_pack("{s:s, s:s}", "id", "vif-1", "address", "fa:16:3e:00:00:01");
+        const Instance third = { .uuid = (char *) "77777777-2222-3333-4444-555555555555", .name = (char *) "instance-00000003" };
+        int fd = mkstemp(path);
+
+        assert_true(fd >= 0);
+        snprintf(option, sizeof option, "fake.guests_file=%s", path);
+        for (unsigned run = 0; run < 4; run++) {
+                _cleanup_(compute_driver_freep) ComputeDriver *d = connected(assignments);
+                json_auto_t *interfaces = NULL;
+
+                switch (run) {
+                case 0:
+                        spawn(d, &instance);
+                        spawn(d, &nobody);
+                        spawn(d, &third);
+                        assert_int_equal(d->ops->pause(d, &instance, &e), 0);
+                        assert_int_equal(d->ops->attach_interface(d, NULL, &instance, NULL, vif, &e), 0);
+                        assert_int_equal(d->ops->destroy(d, NULL, &nobody, NULL, NULL, true, &e), 0);
+                        assert_int_equal(fake_driver_set_guest_state(d, third.uuid, POWER_CRASHED), 0);
+                        break;
+                default:
+                        assert_int_equal(d->ops->get_num_instances(d, &e), 2);
+                        assert_int_equal(state_of(d, &instance), POWER_PAUSED);
+                        assert_int_equal(state_of(d, &third), POWER_CRASHED);
+                        assert_int_equal(d->ops->list_interfaces(d, &instance, &interfaces, &e), 0);
+                        assert_int_equal(json_array_size(interfaces), 1);
+                        assert_int_equal(count_lines(path), 2);         /* what is over is not kept */
+                        break;
+                }
+                /* The line of a daemon that was killed while it wrote. */
+                if (run == 2) {
+                        FILE *f = fopen(path, "a");
+
+                        assert_true(fputs("{\"uuid\": \"" UUID "\"", f) >= 0);
+                        fclose(f);
+                }
+        }
+        close(fd);
+
+        FILE *f = fopen(path, "a");
+        assert_true(fputs("not a guest\n", f) >= 0);
+        fclose(f);
+        assert_null(driver_with(assignments, &e));
+        assert_string_equal(strstr(e.message, path) ? path : e.message, path);
+        assert_int_equal(unlink(path), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(guests_in_a_file_outlive_the_driver),
                 cmocka_unit_test(no_entry_of_the_interface_is_missing),
                 cmocka_unit_test(every_call_changes_every_state_as_a_hypervisor_would),
                 cmocka_unit_test(a_guest_is_there_from_spawn_to_destroy),

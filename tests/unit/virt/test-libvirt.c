@@ -62,6 +62,20 @@ static void it_is_connected_from_init_host_to_cleanup_host(void **state) {
         assert_int_equal(d->ops->init_host(d, "host1", NULL), -ESHUTDOWN);
 }
 
+static void all_guests_are_listed_with_their_states(void **state) {
+        _cleanup_(compute_driver_freep) ComputeDriver *d = connected(NULL), *away = construct("test:///default", NULL);
+        _cleanup_free_ GuestState *guests = NULL;
+        _cleanup_exception_ NovaException e = {};
+        size_t n = 0;
+
+        assert_int_equal(d->ops->list_guest_states(d, &guests, &n, NULL), 0);
+        assert_int_equal(n, 1);
+        assert_string_equal(guests[0].uuid, TEST_UUID);
+        assert_int_equal(guests[0].state, POWER_RUNNING);
+        assert_int_equal(away->ops->list_guest_states(away, &guests, &n, &e), -ENOTCONN);
+        assert_string_equal(e.class_name, "HypervisorUnavailable");
+}
+
 static void a_hypervisor_that_is_not_there_is_unavailable_by_its_uri(void **state) {
         static const char *const uris[] = { "qemu+unix:///system?socket=/no-such/socket", "nosuch:///" };
 
@@ -299,6 +313,7 @@ static void two_drivers_share_libvirts_event_loop(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(all_guests_are_listed_with_their_states),
                 cmocka_unit_test(it_is_connected_from_init_host_to_cleanup_host),
                 cmocka_unit_test(a_hypervisor_that_is_not_there_is_unavailable_by_its_uri),
                 cmocka_unit_test(resources_are_those_of_the_hypervisor),
