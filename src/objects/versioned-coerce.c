@@ -43,7 +43,7 @@ static const char *kind_name(const ObjectType *t) {
         case OBJECT_PATTERN:
                 return t->name;
         case OBJECT_NETWORK_MODEL:
-                return "a network model: JSON text of a list";
+                return "a network model: JSON text of a list of objects";
         case OBJECT_VIF_MODEL:
                 return "a VIF: JSON text of an object";
         case OBJECT_OBJECT:
@@ -305,14 +305,26 @@ static int coerce_pattern(const ObjectType *t, const json_t *value, json_t **ret
         return r == 0 ? give(json_string(text), ret) : -EINVAL;
 }
 
-/* JSON within JSON: the text stays as it is; one that came unpacked is packed. */
+/* Whether it is what the text should hold: a VIF is an object, a network model a list of them. */
+static bool is_model(const ObjectType *t, const json_t *content) {
+        const json_t *vif;
+        size_t n;
+
+        if (t->kind == OBJECT_VIF_MODEL)
+                return json_is_object(content);
+        json_array_foreach((json_t *) content, n, vif)
+                if (!json_is_object(vif))
+                        return false;
+        return json_is_array(content);
+}
+
+/* JSON within JSON: the text stays as it is; a network model that came unpacked is packed. */
 static int coerce_packed(const ObjectType *t, const json_t *value, json_t **ret) {
-        json_type wanted = t->kind == OBJECT_NETWORK_MODEL ? JSON_ARRAY : JSON_OBJECT;
         json_auto_t *content = NULL;
         _cleanup_free_ char *text = NULL;
         int r;
 
-        if (json_typeof(value) == wanted) {
+        if (t->kind == OBJECT_NETWORK_MODEL && is_model(t, value)) {
                 text = json_text(value);
                 return text ? give(json_string(text), ret) : -ENOMEM;
         }
@@ -321,7 +333,7 @@ static int coerce_packed(const ObjectType *t, const json_t *value, json_t **ret)
         r = json_parse(json_string_value(value), json_string_length(value), &content, NULL, 0);
         if (r == -ENOMEM)
                 return r;
-        return r >= 0 && json_typeof(content) == wanted ? give_same(value, ret) : -EINVAL;
+        return r >= 0 && is_model(t, content) ? give_same(value, ret) : -EINVAL;
 }
 
 static int coerce_object(const ObjectPlace *p, const ObjectType *t, const json_t *value, json_t **ret, NovaException *e) {
