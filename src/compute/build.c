@@ -249,6 +249,7 @@ static int failed(Build *b, int failure, NovaException *why) {
                 return 0;
         }
         log_error("Instance %s could not be built: %s", c->i->uuid, failure_text(failure, why));
+        resource_tracker_build_ended(c->manager, b->request.node, false);
         r = set_error(c, &x);
         if (r < 0 && instance_call_overtaken(&x))
                 return 0;
@@ -295,6 +296,7 @@ static int build(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
                         exception_done(e);
                 return r;
         }
+        resource_tracker_build_ended(c->manager, c->i->node, true);
         compute_notify_instance(c->manager, c->context, c->i, "create", NOTIFY_END, NULL);
         return 0;
 }

@@ -207,6 +207,13 @@ static int check_lock(const InstanceCall *c, NovaException *e) {
         return r;
 }
 
+/* What the host asks of itself it has found out by itself: a guest that runs though it should not is stopped, whatever the API
+ * would let a user stop (Nova's force_stop). So it is when an earlier run had begun it. */
+static bool may_begin_anywhere(const InstanceCall *c) {
+        return c->operation->origin == ORIGIN_PERIODIC ||
+               (operation_is_interrupted(c->operation) && c->method->task != TASK_NONE && c->task == c->method->task);
+}
+
 /* What the API checks and writes before it sends. @asked is the task_state that the sender of today set itself, or ours. */
 static int begin_as_api(InstanceCall *c, TaskState asked, NovaException *e) {
         const InstanceMethod *m = c->method;
@@ -218,9 +225,7 @@ static int begin_as_api(InstanceCall *c, TaskState asked, NovaException *e) {
         r = check_lock(c, e);
         if (r < 0)
                 return r;
-        /* What the host asks of itself it has found out by itself: a guest that runs though it should not is stopped, whatever
-         * the API would let a user stop (Nova's force_stop). */
-        if (m->vm_states && !has_vm(m->vm_states, c->i->vm_state) && c->operation->origin != ORIGIN_PERIODIC)
+        if (m->vm_states && !has_vm(m->vm_states, c->i->vm_state) && !may_begin_anywhere(c))
                 return instance_invalid_state(e, c->i->uuid, "vm_state", vm_state_to_string(c->i->vm_state), verb);
         if (m->flags & INSTANCE_ANY_TASK)
                 return 0;
