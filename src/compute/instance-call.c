@@ -214,7 +214,8 @@ static bool may_begin_anywhere(const InstanceCall *c) {
                (operation_is_interrupted(c->operation) && c->method->task != TASK_NONE && c->task == c->method->task);
 }
 
-/* What the API checks and writes before it sends. @asked is the task_state that the sender of today set itself, or ours. */
+/* What the API checks and writes before it sends. @asked is the task_state that the sender of today set itself, or ours. 1: it
+ * was done already. */
 static int begin_as_api(InstanceCall *c, TaskState asked, NovaException *e) {
         const InstanceMethod *m = c->method;
         const char *verb = m->verb ? m->verb : m->action ? m->action : c->operation->method->name;
@@ -225,8 +226,11 @@ static int begin_as_api(InstanceCall *c, TaskState asked, NovaException *e) {
         r = check_lock(c, e);
         if (r < 0)
                 return r;
-        if (m->vm_states && !has_vm(m->vm_states, c->i->vm_state) && !may_begin_anywhere(c))
+        if (m->vm_states && !has_vm(m->vm_states, c->i->vm_state) && !may_begin_anywhere(c)) {
+                if (m->done && operation_is_interrupted(c->operation) && has_vm(m->done, c->i->vm_state))
+                        return 1;
                 return instance_invalid_state(e, c->i->uuid, "vm_state", vm_state_to_string(c->i->vm_state), verb);
+        }
         if (m->flags & INSTANCE_ANY_TASK)
                 return 0;
 
@@ -451,7 +455,7 @@ static void record_end(InstanceCall *c, int result, const NovaException *why) {
 static int run(InstanceCall *c, json_t **ret, NovaException *e) {
         const json_t *object = NULL;
         TaskState asked;
-        int r;
+        int r, done;
 
         r = c->method->check ? c->method->check(c->args, e) : 0;
         if (r < 0)
@@ -462,11 +466,13 @@ static int run(InstanceCall *c, json_t **ret, NovaException *e) {
         r = take_changes(c, object, &asked, e);
         if (r < 0)
                 return r;
-        r = begin_as_api(c, asked, e);
-        if (r < 0)
-                return r;
+        done = begin_as_api(c, asked, e);
+        if (done < 0)
+                return done;
+        if (done > 0)
+                log_info("%s of instance %s was done by the run that ended.", c->operation->method->name, c->i->uuid);
         r = start_event(c, e);
-        if (r >= 0)
+        if (r >= 0 && done == 0)
                 r = c->method->body(c, ret, e);
         record_end(c, r, e);
         return r < 0 ? r : 0;

@@ -40,6 +40,9 @@ struct InstanceMethod {
         const char *verb;               /* the API's function, for "Cannot <verb> while …"; NULL = the action */
         unsigned flags;
         const VmState *vm_states;       /* it may begin from these, ended by _VM_STATE_INVALID; NULL = from any */
+        /* One that an earlier run of the daemon began has been done when its vm_state is one of these, where that is not one it may
+         * begin from; NULL = it just runs again. */
+        const VmState *done;
         TaskState task;                 /* what the API sets; TASK_NONE = nothing */
         const TaskState *tasks;         /* others than none and `task` that it may begin from, ended by _TASK_STATE_INVALID; NULL = none */
         /* Another row of this kind when the arguments ask for it (a soft and a hard reboot); NULL = there is one kind only. */

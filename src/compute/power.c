@@ -74,7 +74,7 @@ static int stop(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
 
 const InstanceMethod method_stop = {
         .action = "stop", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_ACTIVE, VM_ERROR),
-        .task = TASK_POWERING_OFF, .body = stop,
+        .task = TASK_POWERING_OFF, .done = VMS(VM_STOPPED), .body = stop,
 };
 
 static int start(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
@@ -92,7 +92,7 @@ static int start(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
 
 const InstanceMethod method_start = {
         .action = "start", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_STOPPED), .task = TASK_POWERING_ON,
-        .body = start,
+        .done = VMS(VM_ACTIVE), .body = start,
 };
 
 /* ---- reboot ---- */
@@ -211,7 +211,7 @@ static int pause_guest(InstanceCall *c, json_t **ret _unused_, NovaException *e)
 
 const InstanceMethod method_pause = {
         .action = "pause", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_ACTIVE), .task = TASK_PAUSING,
-        .body = pause_guest,
+        .done = VMS(VM_PAUSED), .body = pause_guest,
 };
 
 static int unpause_guest(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
@@ -226,7 +226,7 @@ static int unpause_guest(InstanceCall *c, json_t **ret _unused_, NovaException *
 
 const InstanceMethod method_unpause = {
         .action = "unpause", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_PAUSED), .task = TASK_UNPAUSING,
-        .body = unpause_guest,
+        .done = VMS(VM_ACTIVE), .body = unpause_guest,
 };
 
 /* What a driver that cannot do it leaves as it was is no error of the instance's. */
@@ -259,7 +259,7 @@ static int suspend(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
 
 const InstanceMethod method_suspend = {
         .action = "suspend", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_ACTIVE), .task = TASK_SUSPENDING,
-        .body = suspend,
+        .done = VMS(VM_SUSPENDED), .body = suspend,
 };
 
 static int resume(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
@@ -287,5 +287,5 @@ static int resume(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
 
 const InstanceMethod method_resume = {
         .action = "resume", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_SUSPENDED), .task = TASK_RESUMING,
-        .body = resume,
+        .done = VMS(VM_ACTIVE, VM_PAUSED), .body = resume,
 };

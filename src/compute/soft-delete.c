@@ -43,7 +43,7 @@ static int restore(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
 
 const InstanceMethod method_restore = {
         .action = "restore", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_SOFT_DELETED), .task = TASK_RESTORING,
-        .body = restore,
+        .done = VMS(VM_ACTIVE), .body = restore,
 };
 
 static int set_lock(InstanceCall *c, bool locked, NovaException *e) {
