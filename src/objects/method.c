@@ -6,6 +6,7 @@
 
 #include "basic/id.h"
 #include "basic/json.h"
+#include "objects/versioned.h"
 
 #define SHOWN_MAX 64            /* bytes of a wrong value that a message quotes; longer ones are only described */
 
@@ -96,6 +97,46 @@ int method_check_arguments(const Method *m, const json_t *args, NovaException *e
                 known++;
         }
         return (int) (json_object_size(args) - known);
+}
+
+static bool has_objects(const json_t *value) {
+        json_t *member;
+        const char *key;
+        size_t n;
+
+        if (json_object_get(value, "nova_object.name"))
+                return true;
+        json_object_foreach((json_t *) value, key, member)
+                if (has_objects(member))
+                        return true;
+        json_array_foreach((json_t *) value, n, member)
+                if (has_objects(member))
+                        return true;
+        return false;
+}
+
+int method_read_objects(const Method *m, const json_t *args, json_t **ret, NovaException *e) {
+        json_auto_t *copy = NULL;
+        json_t *parsed;
+        int r;
+
+        assert(m && ret);
+
+        for (const Argument *a = m->arguments; a && a->name; a++) {
+                const json_t *value = json_object_get(args, a->name);
+
+                if (!has_objects(value))
+                        continue;
+                if (!copy && !(copy = json_copy((json_t *) args)))
+                        return -ENOMEM;
+                r = object_parse_all(value, &parsed, e);
+                if (r < 0)
+                        return r;
+                if (json_object_set_new(copy, a->name, parsed) < 0)
+                        return -ENOMEM;
+        }
+        *ret = copy ? TAKE_PTR(copy) : args ? json_incref((json_t *) args) : json_object();
+        return *ret ? 0 : -ENOMEM;
 }
 
 json_t *method_masked_arguments(const Method *m, const json_t *args) {

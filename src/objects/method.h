@@ -85,5 +85,10 @@ typedef struct Method {
  * return value. */
 int method_check_arguments(const Method *m, const json_t *args, NovaException *e);
 
+/* The arguments with their objects read (zed 2.2, 2.3; object_parse_all): values coerced, wrong ones refused as Nova's
+ * deserialization does, naming object and field. Only in arguments that the method has; those it does not know stay as they are.
+ * *ret is a new reference, to @args itself (or an empty object) when there is no object in them. */
+int method_read_objects(const Method *m, const json_t *args, json_t **ret, NovaException *e);
+
 /* A copy of @args with secrets as "***", for logs and the journal. */
 json_t *method_masked_arguments(const Method *m, const json_t *args);

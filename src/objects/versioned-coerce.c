@@ -337,11 +337,13 @@ static int coerce_packed(const ObjectType *t, const json_t *value, json_t **ret)
 }
 
 static int coerce_object(const ObjectPlace *p, const ObjectType *t, const json_t *value, json_t **ret, NovaException *e) {
-        const ObjectClass *c = object_class_find(strempty(object_name(value)));
+        const ObjectClass *c = NULL;
 
         if (!object_is_primitive(value))
                 return -EINVAL;
-        if (!streq(object_name(value), t->class_name) && !(t->kin && c && streq_ptr(c->parent, t->class_name)))
+        if (t->kin)
+                c = object_class_find(object_name(value));
+        if (!streq(object_name(value), t->class_name) && !(c && streq_ptr(c->parent, t->class_name)))
                 return exception_setf(e, EXC_VALUE_ERROR, "%s.%s: An object of type %s is required in field %s, not a %.100s",
                                       p->of->name, p->field->name, t->class_name, p->field->name, object_name(value));
         return object_parse(value, NULL, ret, e);

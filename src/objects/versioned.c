@@ -38,9 +38,12 @@ const ObjectClass *object_class_at(size_t n) {
 
 const ObjectClass *object_class_find(const char *name) {
         for (size_t t = 0; t < ELEMENTSOF(themes); t++)
-                for (size_t n = 0; n < themes[t]->n_classes; n++)
-                        if (streq(themes[t]->classes[n].name, name))
-                                return &themes[t]->classes[n];
+                for (size_t n = 0; n < themes[t]->n_classes; n++) {
+                        const ObjectClass *c = &themes[t]->classes[n];
+
+                        if (*c->name == *name && streq(c->name, name))
+                                return c;
+                }
         return NULL;
 }
 
@@ -179,14 +182,27 @@ static int parse_head(const json_t *primitive, const ObjectClass **ret_class, Ve
         return ret_version->minor > ours.minor;
 }
 
+/* The field; *next is where it may be, and then where the one after it is: senders tell them in the order of the class. */
+static const ObjectField *next_field(const ObjectClass *c, const char *name, size_t *next) {
+        for (size_t n = 0; n < c->n_fields; n++) {
+                const ObjectField *f = &c->fields[*next];
+
+                *next = *next + 1 < c->n_fields ? *next + 1 : 0;
+                if (streq(f->name, name))
+                        return f;
+        }
+        return NULL;
+}
+
 static int parse_data(const ObjectClass *c, const json_t *data, bool newer, json_t **ret, NovaException *e) {
         json_auto_t *parsed = json_object();
         json_t *value, *coerced;
         const char *key;
+        size_t next = 0;
         int r;
 
         json_object_foreach((json_t *) data, key, value) {
-                ObjectPlace p = { .of = c, .field = object_class_field(c, key), .newer = newer };
+                ObjectPlace p = { .of = c, .field = next_field(c, key, &next), .newer = newer };
 
                 if (p.field) {
                         r = object_coerce_field(&p, value, &coerced, e);
@@ -194,7 +210,7 @@ static int parse_data(const ObjectClass *c, const json_t *data, bool newer, json
                                 return r;
                 } else
                         coerced = json_deep_copy(value);
-                if (json_object_set_new(parsed, key, coerced) < 0)
+                if (json_object_set_new_nocheck(parsed, key, coerced) < 0)
                         return -ENOMEM;
         }
         return (*ret = TAKE_PTR(parsed)) ? 0 : -ENOMEM;
@@ -265,7 +281,7 @@ int object_parse(const json_t *primitive, const char *class_name, json_t **ret, 
                 else if (streq(key, VERSION) && !version.ended)
                         r = put(object, key, json_stringn(json_string_value(value), (size_t) version.length));
                 else
-                        r = put(object, key, json_deep_copy(value));
+                        r = put(object, key, json_is_string(value) ? json_incref(value) : json_deep_copy(value));
                 if (r < 0)
                         return r;
         }

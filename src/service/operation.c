@@ -230,6 +230,7 @@ static const char *arguments_instance_uuid(const json_t *args) {
 
 int operation_new(Operation **ret, Manager *manager, const Method *method, RequestContext *context, const json_t *args,
                   OperationOrigin origin, void (*finished)(Operation *o), void *origin_data, NovaException *e) {
+        json_auto_t *read = NULL;
         int r;
 
         r = method_check_arguments(method, args, e);
@@ -237,7 +238,10 @@ int operation_new(Operation **ret, Manager *manager, const Method *method, Reque
                 return r;
         if (r > 0)
                 log_debug("%s was given %d arguments that it does not know", method->name, r);
-        return operation_new_unchecked(ret, manager, method, context, args, origin, finished, origin_data);
+        r = method_read_objects(method, args, &read, e);
+        if (r < 0)
+                return r;
+        return operation_new_unchecked(ret, manager, method, context, read, origin, finished, origin_data);
 }
 
 int operation_new_unchecked(Operation **ret, Manager *manager, const Method *method, RequestContext *context, const json_t *args,

@@ -59,6 +59,31 @@ static void right_arguments_pass_and_unknown_ones_are_counted(void **state) {
         assert_int_equal(method_check_arguments(&bare, NULL, NULL), 0);
 }
 
+static void objects_in_arguments_are_read_where_the_method_has_them(void **state) {
+        json_auto_t *args = parse("{\"host\": \"h\", \"arg\": [{\"nova_object.name\": \"Tag\", \"nova_object.namespace\": \"nova\","
+                                  " \"nova_object.version\": \"1.1.2\", \"nova_object.data\": {\"tag\": 5}}],"
+                                  " \"unknown\": {\"nova_object.name\": \"Whatever\"}}");
+        json_auto_t *plain = parse("{\"host\": \"h\"}"), *read = NULL, *same = NULL, *none = NULL, *failed = NULL;
+        _cleanup_exception_ NovaException e = {};
+        json_t *tag;
+
+        assert_int_equal(method_read_objects(&method, args, &read, NULL), 0);
+        tag = json_array_get(json_object_get(read, "arg"), 0);
+        assert_string_equal(json_member_string(tag, "nova_object.version"), "1.1");
+        assert_string_equal(json_member_string(json_object_get(tag, "nova_object.data"), "tag"), "5");
+        assert_non_null(json_object_get(read, "unknown"));
+
+        assert_int_equal(method_read_objects(&method, plain, &same, NULL), 0);
+        assert_ptr_equal(same, plain);
+        assert_int_equal(method_read_objects(&method, NULL, &none, NULL), 0);
+        assert_int_equal(json_object_size(none), 0);
+
+        json_object_set_new(json_object_get(json_array_get(json_object_get(args, "arg"), 0), "nova_object.data"), "tag", json_array());
+        assert_true(method_read_objects(&method, args, &failed, &e) < 0);
+        assert_string_equal(e.message, "Tag.tag: a string is allowed, not []");
+        assert_null(failed);
+}
+
 /* checklist: 62 */
 static void wrong_arguments_name_what_was_given_and_what_is_allowed(void **state) {
         static const struct {
@@ -125,6 +150,7 @@ static void every_type_has_a_name(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(right_arguments_pass_and_unknown_ones_are_counted),
+                cmocka_unit_test(objects_in_arguments_are_read_where_the_method_has_them),
                 cmocka_unit_test(wrong_arguments_name_what_was_given_and_what_is_allowed),
                 cmocka_unit_test(secrets_of_the_row_and_by_name_are_masked),
                 cmocka_unit_test(every_type_has_a_name),
