@@ -54,6 +54,11 @@ static const StoreOps local_ops = {
         .action_event_start = local_action_event_start,
         .action_event_finish = local_action_event_finish,
         .bandwidth_update = local_bandwidth_update,
+        .vif_create = local_vif_create,
+        .vif_list = local_vif_list,
+        .vif_destroy = local_vif_destroy,
+        .fixed_ip_create = local_fixed_ip_create,
+        .fixed_ip_destroy = local_fixed_ip_destroy,
         .setting_get = local_setting_get,
         .setting_set = local_setting_set,
 };

@@ -179,6 +179,29 @@ const char *const schema_migrations[] = {
         BOOKKEEPING
         ") STRICT;"
         "CREATE INDEX instance_actions_events_action ON instance_actions_events (action_id);",
+        /* The local networks: what is leased to whom. What is given back is gone, not kept as deleted: the next one gets it. */
+        "CREATE TABLE virtual_interfaces ("
+        "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        "  uuid TEXT NOT NULL UNIQUE,"
+        "  address TEXT NOT NULL UNIQUE,"
+        "  instance_uuid TEXT NOT NULL,"
+        "  network_id TEXT NOT NULL,"
+        "  tag TEXT,"
+        "  preserve INTEGER NOT NULL DEFAULT 0 CHECK (preserve IN (0, 1)),"
+        "  created_at TEXT NOT NULL"
+        ") STRICT;"
+        "CREATE INDEX virtual_interfaces_instance ON virtual_interfaces (instance_uuid);"
+        "CREATE INDEX virtual_interfaces_network ON virtual_interfaces (network_id);"
+
+        "CREATE TABLE fixed_ips ("
+        "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+        "  address TEXT NOT NULL,"
+        "  network_id TEXT NOT NULL,"
+        "  virtual_interface_id INTEGER NOT NULL REFERENCES virtual_interfaces (id) ON DELETE CASCADE,"
+        "  created_at TEXT NOT NULL,"
+        "  UNIQUE (network_id, address)"
+        ") STRICT;"
+        "CREATE INDEX fixed_ips_vif ON fixed_ips (virtual_interface_id);",
 };
 
 const size_t schema_n_migrations = ELEMENTSOF(schema_migrations);

@@ -24,6 +24,7 @@
 #include "objects/exception.h"
 #include "objects/instance.h"
 #include "objects/service-record.h"
+#include "objects/virtual-interface.h"
 
 typedef struct Store Store;
 
@@ -122,6 +123,16 @@ typedef struct StoreOps {
 
         /* The row of (mac, start_period), made if missing. last_refreshed 0 = now. */
         int (*bandwidth_update)(Store *s, const BandwidthUsage *usage);
+
+        /* Interfaces of instances with the addresses leased to them. No two have the same uuid, hardware address, or address
+         * in a network: -EEXIST. create writes all or none. list: by instance, network, both or (NULL) none, in the order
+         * made. destroy: one of the instance's, or (@uuid NULL) all; how many. fixed_ip_create, _destroy: 1, or 0: there is
+         * no such interface or address. */
+        int (*vif_create)(Store *s, const VirtualInterface *vifs, size_t n);
+        int (*vif_list)(Store *s, const char *instance_uuid, const char *network_id, VirtualInterfaceList *ret);
+        int (*vif_destroy)(Store *s, const char *instance_uuid, const char *uuid);
+        int (*fixed_ip_create)(Store *s, const char *vif_uuid, const char *address);
+        int (*fixed_ip_destroy)(Store *s, const char *vif_uuid, const char *address);
 
         /* What else of the host must outlive the process: small named texts. Getter: 1 with malloc'ed *ret, or 0. */
         int (*setting_get)(Store *s, const char *name, char **ret);

@@ -76,12 +76,14 @@ static void our_own_steps_build_the_tables(void **state) {
                      "bw_usage_cache,"
                      "compute_nodes,"
                      "console_auth_tokens,"
+                     "fixed_ips,"
                      "instance_actions,"
                      "instance_actions_events,"
                      "instance_faults,"
                      "instances,"
                      "services,"
-                     "settings");
+                     "settings,"
+                     "virtual_interfaces");
         assert_query(f, "PRAGMA foreign_key_check", "");
         close_bare(d);
 }
