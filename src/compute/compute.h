@@ -11,6 +11,7 @@
 #include "basic/mailbox.h"
 #include "compute/drift.h"
 #include "compute/hooks.h"
+#include "compute/leases.h"
 #include "compute/manager.h"
 #include "compute/notifier.h"
 #include "compute/own-request.h"
@@ -49,6 +50,7 @@ struct ComputeManager {
         Store *store;
         Messenger *messenger;           /* may be NULL */
         ComputeDriver *driver;
+        StoreLeases leases;             /* of the local networks */
         NetworkApi *network_api;
         VolumeApi *volume_api;
         NetworkManager *network_manager;

@@ -459,6 +459,8 @@ int compute_manager_new(ComputeManager **ret, const ManagerArgs *args, ComputeDr
         r = network_api_new(&m->network_api, m->config, m->messenger, e);
         if (r < 0)
                 return r;
+        store_leases_init(&m->leases, m->store);
+        network_api_set_leases(m->network_api, &m->leases.leases);
         r = volume_api_new(&m->volume_api, m->config, m->messenger, e);
         if (r < 0)
                 return r;

@@ -325,7 +325,7 @@ static int heal_next(ComputeManager *m, Instance *ret, NovaException *e) {
         }
 }
 
-/* Writes what the network service said, unless a task has begun since. */
+/* Writes what the network's back end said, unless a task has begun since. */
 static int heal_save(ComputeManager *m, const char *uuid, const json_t *info, NovaException *e) {
         _cleanup_(instance_done) Instance i = {};
         const TaskState task[] = { TASK_NONE, _TASK_STATE_INVALID };
@@ -351,7 +351,8 @@ static int task_heal_instance_info_cache(Manager *manager, RequestContext *c, No
         json_auto_t *info = NULL;
         int r;
 
-        if (interval == 0 || !m->messenger || network_is_stub(m) || !gate_pass(m, &m->last_info_cache_heal, interval))
+        if (interval == 0 || (!m->messenger && !network_api_is_local(m->network_api)) || network_is_stub(m) ||
+            !gate_pass(m, &m->last_info_cache_heal, interval))
                 return 0;
         r = heal_next(m, &i, e);
         if (r <= 0)

@@ -374,6 +374,21 @@ char *config_origin(const Config *c, const char *name) {
         return strdup(origin);
 }
 
+char *config_origin_at(const Config *c, const char *name, size_t n) {
+        const Value *v = any_value_of(c, name);
+        char origin[4096] = "default";
+
+        for (size_t i = 0; v->given && i < c->input.n_assignments; i++) {
+                const Assignment *a = c->input.assignments + i;
+
+                if (!a->known || option_table_at(a->option) != v->option || n-- > 0)
+                        continue;
+                input_origin(&c->input, a->source, a->line, origin, sizeof origin);
+                break;
+        }
+        return strdup(origin);
+}
+
 bool config_has(const Config *c, const char *name) {
         return config_value(c, name);
 }

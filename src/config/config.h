@@ -116,6 +116,9 @@ bool config_is_set(const Config *c, const char *name);                  /* by a 
 bool config_is_given(const Config *c, const char *name);                /* by a file or the command line */
 char *config_origin(const Config *c, const char *name);                 /* "default", "command line", "/etc/nova/nova.conf:12"; malloc'ed */
 
+/* The same of the @n-th value of a multi-valued option: each stands in a line of its own. */
+char *config_origin_at(const Config *c, const char *name, size_t n);
+
 /* Adds an option after the fact (a driver's module): the stored input is read for it too, and so it is after a reload.
  * Thread-safe against getters. @o must outlive the snapshot and those reloaded from it. The same @o again is fine. Returns 0; -EEXIST if the name is taken; -EINVAL with @error for a bad value in the input. */
 int config_register(Config *c, const Option *o, ConfigError *error);

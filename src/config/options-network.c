@@ -3,6 +3,15 @@
 
 const Option options_network[] = {
 #define GROUP NULL
+        STRING("network_backend", "local", "Who gives instances their networks: local, this host's own as the options network declare "
+               "them, or service, a network service at network_topic.", CHOICES("local", "service")),
+        MULTI("network", NULL, "A local network, as name=private,cidr=10.1.0.0/24: a list of key=value. Keys: name; id (a uuid, else "
+              "made of the name); cidr (one of each version of IP); bridge (else br and 11 characters of the id); interface (of this "
+              "host, put into the bridge); vlan (on the interface); vxlan and remote (its peer or group); gateway, dns, range "
+              "(FIRST-LAST that guests get); address (this host's own on the bridge); dhcp=yes (served by dnsmasq); mtu; vif=tap "
+              "(made here, not by the hypervisor)."),
+        MULTI("network_port", NULL, "A port that instances may ask for by its id: id=<uuid>,network=private,mac=fa:16:3e:00:00:05,"
+              "address=10.1.0.5."),
         STRING("networks_path", "$state_path/networks", "Directory of the networks' files.", PLANNED),
         STRING("public_interface", "eth0", "Interface with public addresses.", PLANNED),
         INTEGER("network_device_mtu", NULL, "MTU of interfaces that we make; unset: the kernel's.", RANGE(68, 65535), PLANNED),
@@ -38,7 +47,7 @@ const Option options_network[] = {
         BOOLEAN("multi_host", "false", "Each compute host has a network service of its own.", PLANNED),
         STRING("network_host", "$host", "Host of the network service.", PLANNED),
         INTEGER("fixed_ip_disassociate_timeout", "600", "Seconds after which an unused address is free.", AT_LEAST(0), PLANNED),
-        INTEGER("create_unique_mac_address_attempts", "5", "Tries to find a new hardware address.", AT_LEAST(1), PLANNED),
+        INTEGER("create_unique_mac_address_attempts", "5", "Tries to find a new hardware address.", AT_LEAST(1)),
         BOOLEAN("auto_assign_floating_ip", "false", "Give each instance a floating address.", ACCEPTED),
         BOOLEAN("force_dhcp_release", "false", "Give an address back when its guest is gone.", PLANNED),
         BOOLEAN("use_ipv6", "false", "Networks have version 6 too.", PLANNED),

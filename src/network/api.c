@@ -1,12 +1,14 @@
-/* Client of the network service: one function per message of essex 17.1, each building exactly the arguments that
- * nova-network of that era reads. */
+/* The two back ends of network.API. Of the network service it is the client: one function per message of essex 17.1, each
+ * building exactly the arguments that nova-network of that era reads. */
 #include "network/api.h"
 
 #include <assert.h>
 #include <errno.h>
 
+#include "network/local.h"
 
 struct NetworkApi {
+        LocalNetworks *local;           /* NULL: the network service is asked */
         Messenger *messenger;
         char *topic;
 };
@@ -36,6 +38,12 @@ int network_api_new(NetworkApi **ret, const Config *config, Messenger *m, NovaEx
         if (!a || !(a->topic = strdup(strempty(config_string(config, "network_topic")))))
                 return -ENOMEM;
         a->messenger = m;
+        if (streq(strempty(config_string(config, "network_backend")), "local")) {
+                int r = local_networks_new(&a->local, config, e);
+
+                if (r < 0)
+                        return r;
+        }
 
         *ret = TAKE_PTR(a);
         return 0;
@@ -44,6 +52,7 @@ int network_api_new(NetworkApi **ret, const Config *config, Messenger *m, NovaEx
 NetworkApi *network_api_free(NetworkApi *a) {
         if (!a)
                 return NULL;
+        local_networks_free(a->local);
         free(a->topic);
         free(a);
         return NULL;
@@ -52,6 +61,17 @@ NetworkApi *network_api_free(NetworkApi *a) {
 void network_api_set_messenger(NetworkApi *a, Messenger *m) {
         assert(a);
         a->messenger = m;
+}
+
+void network_api_set_leases(NetworkApi *a, Leases *l) {
+        assert(a);
+        if (a->local)
+                local_networks_set_leases(a->local, l);
+}
+
+bool network_api_is_local(const NetworkApi *a) {
+        assert(a);
+        return a->local;
 }
 
 /* The factor of the flavor, which the whole object brings (Zed's or Essex's shape); 1 when it does not. */
@@ -107,6 +127,8 @@ int network_api_allocate_for_instance(NetworkApi *a, const RequestContext *c, co
                                       const json_t *requested_networks, json_t **ret, NovaException *e) {
         assert(a && i && ret);
 
+        if (a->local)
+                return local_networks_allocate(a->local, i, requested_networks, ret, e);
         return api_call(a, c, "allocate_for_instance",
                         json_pack("{s:I, s:s?, s:s?, s:s?, s:f, s:b, s:O?}", "instance_id", (json_int_t) i->id,
                                   "instance_uuid", i->uuid, "project_id", i->project_id, "host", i->host, "rxtx_factor",
@@ -117,6 +139,8 @@ int network_api_allocate_for_instance(NetworkApi *a, const RequestContext *c, co
 int network_api_deallocate_for_instance(NetworkApi *a, const RequestContext *c, const Instance *i, NovaException *e) {
         assert(a && i);
 
+        if (a->local)
+                return local_networks_deallocate(a->local, i, e);
         return api_cast(a, c, "deallocate_for_instance",
                         json_pack("{s:I, s:s?, s:s?}", "instance_id", (json_int_t) i->id, "project_id", i->project_id,
                                   "host", i->host),
@@ -129,6 +153,8 @@ int network_api_get_instance_nw_info(NetworkApi *a, const RequestContext *c, con
 
         assert(a && i && ret);
 
+        if (a->local)
+                return local_networks_info(a->local, i, ret, e);
         r = api_call(a, c, "get_instance_nw_info",
                      json_pack("{s:I, s:s?, s:f, s:s?, s:s?}", "instance_id", (json_int_t) i->id, "instance_uuid", i->uuid,
                                "rxtx_factor", rxtx_factor(i), "host", i->host, "project_id", i->project_id),
@@ -143,10 +169,22 @@ int network_api_get_instance_nw_info(NetworkApi *a, const RequestContext *c, con
         return r;
 }
 
+static int setup_local(NetworkApi *a, const RequestContext *c, const Instance *i, bool teardown, NovaException *e) {
+        json_auto_t *info = NULL;
+        int r;
+
+        r = network_api_get_instance_nw_info(a, c, i, &info, e);
+        if (r < 0)
+                return r;
+        return teardown ? network_api_unplug_all(a, i, info, e) : network_api_plug_all(a, i, info, e);
+}
+
 int network_api_setup_networks_on_host(NetworkApi *a, const RequestContext *c, const Instance *i, const char *host,
                                        bool teardown, NovaException *e) {
         assert(a && i);
 
+        if (a->local)
+                return setup_local(a, c, i, teardown, e);
         return api_call(a, c, "setup_networks_on_host",
                         json_pack("{s:I, s:s?, s:b}", "instance_id", (json_int_t) i->id, "host", host, "teardown",
                                   (int) teardown),
@@ -157,6 +195,8 @@ int network_api_add_fixed_ip_to_instance(NetworkApi *a, const RequestContext *c,
                                          NovaException *e) {
         assert(a && i && network_id);
 
+        if (a->local)
+                return local_networks_add_fixed_ip(a->local, i, network_id, e);
         return api_cast(a, c, "add_fixed_ip_to_instance",
                         json_pack("{s:I, s:s?, s:s}", "instance_id", (json_int_t) i->id, "host", i->host, "network_id",
                                   network_id),
@@ -167,7 +207,71 @@ int network_api_remove_fixed_ip_from_instance(NetworkApi *a, const RequestContex
                                               NovaException *e) {
         assert(a && i && address);
 
+        if (a->local)
+                return local_networks_remove_fixed_ip(a->local, i, address, e);
         return api_cast(a, c, "remove_fixed_ip_from_instance",
                         json_pack("{s:I, s:s?, s:s}", "instance_id", (json_int_t) i->id, "host", i->host, "address", address),
                         e);
+}
+
+static int local_only(NovaException *e, const char *function) {
+        return exception_setf(e, EXC_NOT_IMPLEMENTED, "%s needs network_backend = local: a network service of Essex has no such call",
+                              function);
+}
+
+int network_api_allocate_port_for_instance(NetworkApi *a, const RequestContext *c _unused_, const Instance *i,
+                                           const char *network_id, const char *port_id, const char *requested_ip,
+                                           const char *tag, json_t **ret_vif, NovaException *e) {
+        assert(a && i && ret_vif);
+
+        return a->local ? local_networks_attach(a->local, i, network_id, port_id, requested_ip, tag, ret_vif, e)
+                        : local_only(e, "allocate_port_for_instance");
+}
+
+int network_api_deallocate_port_for_instance(NetworkApi *a, const RequestContext *c _unused_, const Instance *i,
+                                             const char *port_id, NovaException *e) {
+        assert(a && i && port_id);
+
+        return a->local ? local_networks_detach(a->local, i, port_id, e) : local_only(e, "deallocate_port_for_instance");
+}
+
+int network_api_plug(NetworkApi *a, const Instance *i, const json_t *vif, NovaException *e) {
+        assert(a && i && vif);
+
+        return a->local ? local_networks_plug(a->local, i, vif, e) : 0;
+}
+
+int network_api_unplug(NetworkApi *a, const Instance *i, const json_t *vif, NovaException *e) {
+        assert(a && i && vif);
+
+        return a->local ? local_networks_unplug(a->local, i, vif, e) : 0;
+}
+
+int network_api_plug_all(NetworkApi *a, const Instance *i, const json_t *network_info, NovaException *e) {
+        json_t *vif;
+        size_t n;
+        int r;
+
+        json_array_foreach((json_t *) network_info, n, vif) {
+                r = network_api_plug(a, i, vif, e);
+                if (r < 0) {
+                        while (n-- > 0)
+                                (void) network_api_unplug(a, i, json_array_get(network_info, n), NULL);
+                        return r;
+                }
+        }
+        return 0;
+}
+
+int network_api_unplug_all(NetworkApi *a, const Instance *i, const json_t *network_info, NovaException *e) {
+        json_t *vif;
+        int r = 0, q;
+        size_t n;
+
+        json_array_foreach((json_t *) network_info, n, vif) {
+                q = network_api_unplug(a, i, vif, e);
+                if (q < 0)
+                        r = q;
+        }
+        return r;
 }

@@ -68,6 +68,9 @@ static void run_ticks(Fixture *f, uint64_t *ret_runs, size_t n_tasks) {
         free(due);
 }
 
+/* Network info comes from a network service, by messages. */
+static const char *const service[] = { "network_backend=service", NULL };
+
 /* checklist: 69 */
 static void over_fifty_ticks_every_task_runs_as_often_as_it_should(void **state _unused_) {
         static const struct {
@@ -89,7 +92,7 @@ static void over_fifty_ticks_every_task_runs_as_often_as_it_should(void **state 
                 { "_run_pending_deletes", 10 },                 /* 300 s */
                 { "_run_image_cache_manager_pass", 1 },         /* at 2400 s */
         };
-        _fixture_ Fixture *f = fixture_new(NULL);
+        _fixture_ Fixture *f = fixture_new(service);
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
         const PeriodicTask *tasks;
         uint64_t runs[ELEMENTSOF(rows)];

@@ -97,9 +97,12 @@ static int counted_bandwidth(ComputeDriver *d _unused_, usec_t start, usec_t sto
         return 0;
 }
 
+/* Network info comes from a network service, by messages. */
+static const char *const service[] = { "network_backend=service", NULL };
+
 /* checklist: 34 */
 static void the_three_gates_act_on_the_first_tick_and_then_once_per_interval(void **state _unused_) {
-        _fixture_ Fixture *f = started(NULL);
+        _fixture_ Fixture *f = started(service);
         usec_t begun = 5 * USEC_PER_SEC;
 
         assert_int_equal(f->m->last_host_check, 0);
@@ -187,7 +190,7 @@ static void capabilities_are_published_only_when_asked_for(void **state _unused_
 /* ---- the network cache ---- */
 
 static void healing_goes_round_robin_and_writes_what_changed(void **state _unused_) {
-        _fixture_ Fixture *f = started(NULL);
+        _fixture_ Fixture *f = started(service);
         char seen[5][UUID_TEXT_MAX], uuid[UUID_TEXT_MAX];
 
         fixture_row(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING);
@@ -219,7 +222,7 @@ static void healing_goes_round_robin_and_writes_what_changed(void **state _unuse
 }
 
 static void a_network_service_that_is_away_is_no_failure_and_loses_nothing(void **state _unused_) {
-        _fixture_ Fixture *f = started(NULL);
+        _fixture_ Fixture *f = started(service);
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
 
         fixture_row(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING);
@@ -238,6 +241,30 @@ static void a_network_service_that_is_away_is_no_failure_and_loses_nothing(void 
                 fixture_read(f, 0, &i);
                 assert_string_equal(i.network_info, "[{\"id\":\"old\"}]");
         }
+}
+
+static void the_local_networks_heal_a_cache_and_keep_what_is_not_theirs(void **state _unused_) {
+        const char *assignments[] = { "network=name=private,cidr=10.1.0.0/24", NULL };
+        _fixture_ Fixture *f = started(assignments);
+        json_auto_t *info = NULL, *healed = NULL;
+        _cleanup_(instance_done) Instance i = {}, after = {};
+
+        fixture_row(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING);
+        fixture_read(f, 0, &i);
+        assert_int_equal(network_api_allocate_for_instance(f->m->network_api, f->context, &i, false, NULL, &info, NULL), 0);
+        /* A guest that a Python nova-compute left here has its port in another service's network; and a VIF of ours that is not
+         * leased any more. */
+        i.network_info = strdup("[{\"id\": \"port1\", \"network\": {\"id\": \"net1\"}},"
+                                " {\"id\": \"gone\", \"network\": {\"id\": \"d921059f-5698-5cf5-92e0-b8619736caa3\"}}]");
+        assert_int_equal(f->store->ops->instance_save(f->store, &i, NULL, NULL), 1);
+
+        run(f, "_heal_instance_info_cache");
+        fixture_read(f, 0, &after);
+        healed = instance_network_info(&after);
+        assert_int_equal(json_array_size(healed), 2);
+        assert_true(json_equal(json_array_get(healed, 0), json_array_get(info, 0)));
+        assert_string_equal(json_member_string(json_array_get(healed, 1), "id"), "port1");
+        assert_int_equal(recording_messenger_count(&f->messenger), 0);
 }
 
 static void with_stub_network_nobody_is_asked(void **state _unused_) {
@@ -519,6 +546,7 @@ int main(void) {
                 cmocka_unit_test(capabilities_are_published_only_when_asked_for),
                 cmocka_unit_test(healing_goes_round_robin_and_writes_what_changed),
                 cmocka_unit_test(a_network_service_that_is_away_is_no_failure_and_loses_nothing),
+                cmocka_unit_test(the_local_networks_heal_a_cache_and_keep_what_is_not_theirs),
                 cmocka_unit_test(with_stub_network_nobody_is_asked),
                 cmocka_unit_test(a_stuck_reboot_is_done_hard_after_its_time),
                 cmocka_unit_test(a_rescue_ends_after_its_time),

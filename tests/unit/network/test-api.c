@@ -19,9 +19,10 @@ typedef struct Fixture {
 
 static int setup(void **state) {
         Fixture *f = calloc(1, sizeof *f);
+        const char *assignments[] = { "network_backend=service", NULL };
         ConfigError error;
 
-        assert_int_equal(config_new_for_test(&f->config, NULL, &error), 0);
+        assert_int_equal(config_new_for_test(&f->config, assignments, &error), 0);
         recording_messenger_init(&f->messenger);
         assert_int_equal(network_api_new(&f->api, f->config, &f->messenger.messenger, NULL), 0);
         f->context = context_new_admin();
