@@ -27,7 +27,7 @@ static int insert_vif(Database *d, const VirtualInterface *v) {
         int r;
 
         r = database_statement(d, "INSERT INTO virtual_interfaces (uuid, address, instance_uuid, network_id, tag, preserve,"
-                               " created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", &q);
+                               " created_at, hostname) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", &q);
         if (r >= 0)
                 r = bind_text(d, q, 1, v->uuid);
         if (r >= 0)
@@ -42,6 +42,8 @@ static int insert_vif(Database *d, const VirtualInterface *v) {
                 r = bind_integer(d, q, 6, v->preserve);
         if (r >= 0)
                 r = bind_time(d, q, 7, now_realtime());
+        if (r >= 0)
+                r = bind_text(d, q, 8, v->hostname);
         if (r >= 0)
                 r = database_run(d, q);
         if (r < 0)
@@ -99,6 +101,8 @@ static int read_vif(sqlite3_stmt *q, VirtualInterface *v) {
                 r = column_copy(q, 4, &v->network_id);
         if (r >= 0)
                 r = column_copy(q, 5, &v->tag);
+        if (r >= 0)
+                r = column_copy(q, 8, &v->hostname);
         return r;
 }
 
@@ -108,7 +112,7 @@ static int list(Database *d, const char *instance_uuid, const char *network_id, 
         _cleanup_statement_ sqlite3_stmt *q = NULL;
         int r;
 
-        r = database_statement(d, "SELECT v.id, v.uuid, v.address, v.instance_uuid, v.network_id, v.tag, v.preserve, f.address"
+        r = database_statement(d, "SELECT v.id, v.uuid, v.address, v.instance_uuid, v.network_id, v.tag, v.preserve, f.address, v.hostname"
                                " FROM virtual_interfaces v LEFT JOIN fixed_ips f ON f.virtual_interface_id = v.id"
                                " WHERE (?1 IS NULL OR v.instance_uuid = ?1) AND (?2 IS NULL OR v.network_id = ?2)"
                                " ORDER BY v.id, f.id", &q);

@@ -187,6 +187,7 @@ const char *const schema_migrations[] = {
         "  instance_uuid TEXT NOT NULL,"
         "  network_id TEXT NOT NULL,"
         "  tag TEXT,"
+        "  hostname TEXT,"
         "  preserve INTEGER NOT NULL DEFAULT 0 CHECK (preserve IN (0, 1)),"
         "  created_at TEXT NOT NULL"
         ") STRICT;"

@@ -268,7 +268,8 @@ static int fill_interface(LocalNetworks *l, const Instance *i, const NetworkRequ
         v->instance_uuid = strdup(i->uuid);
         v->network_id = strdup(n->id);
         v->tag = q->tag ? strdup(q->tag) : NULL;
-        if (!v->uuid || !v->mac || !v->instance_uuid || !v->network_id || (q->tag && !v->tag))
+        v->hostname = i->hostname ? strdup(i->hostname) : NULL;
+        if (!v->uuid || !v->mac || !v->instance_uuid || !v->network_id || (q->tag && !v->tag) || (i->hostname && !v->hostname))
                 return -ENOMEM;
 
         for (size_t k = 0; k < n->n_subnets; k++) {
@@ -311,8 +312,9 @@ static int fill_port(LocalNetworks *l, const Instance *i, const NetworkRequest *
         v->instance_uuid = strdup(i->uuid);
         v->network_id = strdup(n->id);
         v->tag = q->tag ? strdup(q->tag) : NULL;
+        v->hostname = i->hostname ? strdup(i->hostname) : NULL;
         v->preserve = true;
-        if (!v->uuid || !v->mac || !v->instance_uuid || !v->network_id || (q->tag && !v->tag))
+        if (!v->uuid || !v->mac || !v->instance_uuid || !v->network_id || (q->tag && !v->tag) || (i->hostname && !v->hostname))
                 return -ENOMEM;
 
         for (size_t k = 0; k < n->n_subnets; k++) {

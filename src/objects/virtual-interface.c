@@ -11,6 +11,7 @@ void virtual_interface_done(VirtualInterface *v) {
         free(v->instance_uuid);
         free(v->network_id);
         free(v->tag);
+        free(v->hostname);
         for (char **a = v->addresses; a && *a; a++)
                 free(*a);
         free(v->addresses);

@@ -12,6 +12,7 @@ typedef struct VirtualInterface {
         char *instance_uuid;
         char *network_id;
         char *tag;                      /* NULL = none */
+        char *hostname;                 /* the instance's, for DHCP; NULL = none */
         bool preserve;                  /* a port that its user declared: released, not deleted, with the instance */
         char **addresses;               /* NULL-terminated texts, in the order leased; NULL = none */
         usec_t created_at;

@@ -1,0 +1,33 @@
+/* A synchronous rtnetlink socket: one request at a time, each answered within its time limit. libnl-3 carries the messages;
+ * what they hold is the business of link.c, address.c and route.c. The socket belongs to the network namespace of the thread
+ * that opened it.
+ *
+ * Workers only: a request waits for the kernel, NETLINK_TIMEOUT at most (then -ETIMEDOUT, and the socket is made anew).
+ * Thread-safe: threads take turns. Failures are the kernel's own -errno; netlink_reason says what it had to add. */
+#pragma once
+
+#include <linux/netlink.h>
+#include <netlink/msg.h>
+
+#include "basic/macros.h"
+#include "basic/time-util.h"
+
+#define NETLINK_TIMEOUT (5 * USEC_PER_SEC)
+
+typedef struct Netlink Netlink;
+
+int netlink_new(Netlink **ret);
+Netlink *netlink_free(Netlink *n);
+DEFINE_CLEANUP(Netlink *, netlink_free)
+
+/* Sends @m, which it takes over (NULL: out of memory), and waits for the acknowledgement. 0 or -errno. */
+int netlink_request(Netlink *n, struct nl_msg *m);
+/* Sends @m, and calls @f for each message of the answer, under the lock: @f may not use @n. A negative return of @f is
+ * passed on when all were read. -EINTR: what was listed changed meanwhile; list it anew. */
+int netlink_read(Netlink *n, struct nl_msg *m, int (*f)(struct nlmsghdr *h, void *userdata), void *userdata);
+
+/* What the kernel said of this thread's last failure ("Unknown device type"), or "". */
+const char *netlink_reason(void);
+
+/* For tests of what follows a failure: the request of this number from now on (1 = the next) fails with -EIO, unsent. */
+void netlink_fail_at(Netlink *n, unsigned number);
