@@ -275,3 +275,15 @@ int network_api_unplug_all(NetworkApi *a, const Instance *i, const json_t *netwo
         }
         return r;
 }
+
+int network_api_get_all_bw_usage(NetworkApi *a, json_t **ret, NovaException *e) {
+        assert(a && ret);
+
+        return a->local ? local_networks_counters(a->local, ret, e) : local_only(e, "get_all_bw_usage");
+}
+
+int network_api_sweep(NetworkApi *a, const char *const *instances, InstanceExists exists, void *userdata, NovaException *e) {
+        assert(a && instances && exists);
+
+        return a->local ? local_networks_sweep(a->local, instances, exists, userdata, e) : 0;
+}

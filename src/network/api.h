@@ -58,6 +58,12 @@ int network_api_unplug(NetworkApi *a, const Instance *i, const json_t *vif, Nova
 int network_api_plug_all(NetworkApi *a, const Instance *i, const json_t *network_info, NovaException *e);
 int network_api_unplug_all(NetworkApi *a, const Instance *i, const json_t *network_info, NovaException *e);
 
+/* Counters of the guests' interfaces, as the driver's get_all_bw_usage gives them. */
+int network_api_get_all_bw_usage(NetworkApi *a, json_t **ret, NovaException *e);
+/* At start and now and then: takes away what belongs to none of @instances (the uuids of this host's, NULL-terminated) nor to one that
+ * @exists since; each is named in the log. How many; 0 with service. */
+int network_api_sweep(NetworkApi *a, const char *const *instances, InstanceExists exists, void *userdata, NovaException *e);
+
 /* network_manager of the seed: constructed, never run, inside compute (essex 17.2). Its name must be one we know
  * (nova.network.manager.{Flat,FlatDHCP,Vlan}Manager, nova.network.quantum.manager.QuantumManager, or the class alone)
  * else ClassNotFound. @name NULL = option network_manager. */

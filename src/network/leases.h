@@ -24,3 +24,6 @@ typedef struct LeasesOps {
 struct Leases {
         const LeasesOps *ops;
 };
+
+/* Whether there is such an instance now, not deleted: 1, 0, or -errno (not known). */
+typedef int (*InstanceExists)(const char *uuid, void *userdata);

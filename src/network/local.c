@@ -27,13 +27,20 @@ int local_networks_new(LocalNetworks **ret, const Config *config, NovaException 
         if (!l)
                 return -ENOMEM;
         pthread_mutex_init(&l->lock, NULL);
+        pthread_mutex_init(&l->host_lock, NULL);
         l->mac_attempts = (unsigned) config_integer(config, "create_unique_mac_address_attempts");
         r = network_table_read(&l->table, config, e);
         if (r < 0)
                 return r;
+        r = dhcp_settings_read(&l->dhcp, config, e);
+        if (r < 0)
+                return r;
         l->cursors = calloc(MAX(l->table.n, 1U), sizeof *l->cursors);
-        if (!l->cursors)
+        l->locks = calloc(MAX(l->table.n, 1U), sizeof *l->locks);
+        if (!l->cursors || !l->locks)
                 return -ENOMEM;
+        for (size_t n = 0; n < l->table.n; n++)
+                pthread_mutex_init(&l->locks[n], NULL);
 
         *ret = TAKE_PTR(l);
         return 0;
@@ -42,8 +49,14 @@ int local_networks_new(LocalNetworks **ret, const Config *config, NovaException 
 LocalNetworks *local_networks_free(LocalNetworks *l) {
         if (!l)
                 return NULL;
+        for (size_t n = 0; l->locks && n < l->table.n; n++)
+                pthread_mutex_destroy(&l->locks[n]);
+        free(l->locks);
+        netlink_free(l->netlink);
+        dhcp_settings_done(&l->dhcp);
         network_table_done(&l->table);
         free(l->cursors);
+        pthread_mutex_destroy(&l->host_lock);
         pthread_mutex_destroy(&l->lock);
         free(l);
         return NULL;
@@ -498,6 +511,23 @@ static bool satisfies(const LocalNetworks *l, const VirtualInterfaceList *have, 
         return true;
 }
 
+/* Gives back one interface, or (@port NULL) all. Returns how many there were. */
+static int give_back(LocalNetworks *l, const Instance *i, const char *port, NovaException *e) {
+        _cleanup_(virtual_interface_list_done) VirtualInterfaceList had = {};
+        int r, n;
+
+        r = list(l, i->uuid, NULL, &had, e);
+        if (r < 0)
+                return r;
+        n = l->leases->ops->destroy(l->leases, i->uuid, port);
+        if (n < 0)
+                return local_networks_leases_failed(e, n);
+        for (size_t k = 0; k < had.n; k++)
+                if (!port || streq(had.items[k].uuid, port))
+                        local_networks_changed(l, &had.items[k], had.items[k].network_id);
+        return n;
+}
+
 int local_networks_allocate(LocalNetworks *l, const Instance *i, const json_t *requested, json_t **ret, NovaException *e) {
         _cleanup_(virtual_interface_list_done) VirtualInterfaceList have = {}, got = {};
         _cleanup_(network_requests_done) NetworkRequests q = {};
@@ -531,9 +561,9 @@ int local_networks_allocate(LocalNetworks *l, const Instance *i, const json_t *r
                 have = (VirtualInterfaceList) {};
         } else {
                 if (have.n > 0) {
-                        r = l->leases->ops->destroy(l->leases, i->uuid, NULL);
+                        r = give_back(l, i, NULL, e);
                         if (r < 0)
-                                return local_networks_leases_failed(e, r);
+                                return r;
                 }
                 if (n > 0) {
                         r = lease(l, i, requests, n, &got, e);
@@ -553,10 +583,8 @@ int local_networks_deallocate(LocalNetworks *l, const Instance *i, NovaException
 
         assert(l && i && i->uuid);
 
-        if (!l->leases)
-                return 0;
-        r = l->leases->ops->destroy(l->leases, i->uuid, NULL);
-        return r < 0 ? local_networks_leases_failed(e, r) : 0;
+        r = l->leases ? give_back(l, i, NULL, e) : 0;
+        return r < 0 ? r : 0;
 }
 
 int local_networks_info(LocalNetworks *l, const Instance *i, json_t **ret, NovaException *e) {
@@ -620,10 +648,8 @@ int local_networks_detach(LocalNetworks *l, const Instance *i, const char *port,
 
         if (!l->leases)
                 return local_networks_leases_failed(e, -ENOTCONN);
-        r = l->leases->ops->destroy(l->leases, i->uuid, port);
-        if (r < 0)
-                return local_networks_leases_failed(e, r);
-        return r == 0 ? port_not_found(e, port) : 0;
+        r = give_back(l, i, port, e);
+        return r == 0 ? port_not_found(e, port) : MIN(r, 0);
 }
 
 int local_networks_add_fixed_ip(LocalNetworks *l, const Instance *i, const char *network, NovaException *e) {
@@ -658,7 +684,10 @@ int local_networks_add_fixed_ip(LocalNetworks *l, const Instance *i, const char 
         }
         if (r == 0)
                 return network_not_found(e, network);   /* the interface went meanwhile */
-        return r < 0 ? local_networks_leases_failed(e, r) : 0;
+        if (r < 0)
+                return local_networks_leases_failed(e, r);
+        local_networks_changed(l, NULL, n->id);
+        return 0;
 }
 
 int local_networks_remove_fixed_ip(LocalNetworks *l, const Instance *i, const char *address, NovaException *e) {
@@ -682,7 +711,10 @@ int local_networks_remove_fixed_ip(LocalNetworks *l, const Instance *i, const ch
                 if (!virtual_interface_has_address(&have.items[n], text))
                         continue;
                 r = l->leases->ops->address_remove(l->leases, have.items[n].uuid, text);
-                return r < 0 ? local_networks_leases_failed(e, r) : 0;
+                if (r < 0)
+                        return local_networks_leases_failed(e, r);
+                local_networks_changed(l, NULL, have.items[n].network_id);
+                return 0;
         }
         r = exception_setf(e, EXC_FIXED_IP_NOT_FOUND_FOR_SPECIFIC_INSTANCE, "Instance %s doesn't have fixed IP '%s'.", i->uuid, text);
         exception_kwarg(e, "instance_uuid", json_string(i->uuid));

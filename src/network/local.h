@@ -46,3 +46,11 @@ int local_networks_remove_fixed_ip(LocalNetworks *l, const Instance *i, const ch
  * not declared are left to who made them. */
 int local_networks_plug(LocalNetworks *l, const Instance *i, const json_t *vif, NovaException *e);
 int local_networks_unplug(LocalNetworks *l, const Instance *i, const json_t *vif, NovaException *e);
+
+/* [{uuid, mac_address, bw_in, bw_out}] as the driver's get_all_bw_usage: bytes into and out of each guest since its tap was made. */
+int local_networks_counters(LocalNetworks *l, json_t **ret, NovaException *e);
+
+/* What nobody has use for: leases of instances that are not among @instances (uuids of all that are not deleted, NULL-terminated) nor
+ * @exists now, taps of ours without a lease, dnsmasq of networks that are declared no more. Each is named in the log and taken away. Returns how
+ * many there were. */
+int local_networks_sweep(LocalNetworks *l, const char *const *instances, InstanceExists exists, void *userdata, NovaException *e);
