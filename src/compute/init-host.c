@@ -6,7 +6,7 @@
  * A failure that passes by itself (no hypervisor, no store) says nothing about an instance: it is kept in a list and tried
  * again when the hypervisor is back and with each power synchronization. */
 #define LOG_LOGGER "nova.compute.manager"
-#include "compute/compute.h"
+#include "compute/build.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -134,6 +134,11 @@ static int recovery_run(ComputeManager *m, RequestContext *c, Instance *i, Recov
                 (void) exception_setf(e, EXC_NOVA, "nova-compute was stopped while the instance was %s%s%s",
                                       vm_state_to_string(i->vm_state), i->task_state == TASK_NONE ? "" : ", ",
                                       strempty(task_state_to_string(i->task_state)));
+                /* What a build has half made is taken back, as when it fails: it may be asked for again elsewhere. */
+                if (i->vm_state == VM_BUILDING) {
+                        compute_build_undo(m, c, i);
+                        instance_set_no_host(i);
+                }
                 return -EINTR;
 
         case RECOVERY_FORGET:
