@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <malloc.h>
 
 #include "basic/log.h"
 #include "compute/identity.h"
@@ -291,6 +292,7 @@ static int recover(ComputeManager *m, RequestContext *c, Instance *i, NovaExcept
 /* One recovery less; after the last one the boot of the host is dealt with. */
 static void recovery_ended(ComputeManager *m, const char *uuid, bool again) {
         _cleanup_free_ char *boot_id = NULL;
+        bool last;
         int r;
 
         pthread_mutex_lock(&m->lock);
@@ -301,8 +303,11 @@ static void recovery_ended(ComputeManager *m, const char *uuid, bool again) {
         assert(m->recovering > 0);
         if (--m->recovering == 0 && m->unrecovered.n == 0)
                 boot_id = TAKE_PTR(m->boot_id);
+        last = m->recovering == 0;
         pthread_mutex_unlock(&m->lock);
 
+        if (last)               /* every row was read whole, as it will not be again so soon */
+                (void) malloc_trim(0);
         if (!boot_id)
                 return;
         r = m->store->ops->setting_set(m->store, BOOT_ID_SETTING, boot_id);

@@ -15,6 +15,7 @@ import threading
 import time
 
 BUILD = os.path.abspath(sys.argv[1])
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 QUICK = '--quick' in sys.argv
 os.environ['NOVA_BUILD'] = BUILD
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
@@ -210,6 +211,18 @@ def outage(broker):
         d.close()
 
 
+def instances(broker):
+    try:
+        import nova.compute.rpcapi  # noqa: F401
+    except ImportError:
+        print('python3-nova is not installed: no figures of instances', flush=True)
+        return
+    import bench_instances
+    bench_instances.builds(row, cpu, broker, 2 if QUICK else 5)
+    bench_instances.state_changes(row, cpu, broker, QUICK)
+    bench_instances.thousand(row, cpu, private_mib, broker, QUICK)
+
+
 def main():
     folder = tempfile.mkdtemp(prefix='nova-bench.')
     os.chmod(folder, 0o755)
@@ -223,6 +236,7 @@ def main():
         rpc(broker)
         flooded(broker)
         outage(broker)
+        instances(broker)
         idle(broker, folder)
         print('\n| what | measured | budget | met |\n|---|---|---|---|')
         for r in rows:
