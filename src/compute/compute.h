@@ -12,6 +12,7 @@
 #include "compute/drift.h"
 #include "compute/hooks.h"
 #include "compute/leases.h"
+#include "compute/instance-events.h"
 #include "compute/manager.h"
 #include "compute/notifier.h"
 #include "compute/own-request.h"
@@ -55,6 +56,7 @@ struct ComputeManager {
         VolumeApi *volume_api;
         NetworkManager *network_manager;
         Notifier *notifier;
+        EventRegistry *events;          /* who waits for which external event */
         Hooks *hooks;
         char **extra;                   /* further construction arguments */
         usec_t (*now)(void);            /* monotonic; a test turns it */
@@ -142,6 +144,8 @@ int driver_not_implemented(NovaException *e, const char *function);
 #define driver_call(m, function, e, ...)                                                                 \
         ((m)->driver->ops->function ? (m)->driver->ops->function((m)->driver, ##__VA_ARGS__, (e))        \
                                     : driver_not_implemented((e), #function))
+/* What a driver says it cannot do is NotImplementedError for the caller, whether it said so in words or not. */
+int driver_result(int r, const char *function, NovaException *e);
 /* A sentence for the log. */
 const char *failure_text(int r, const NovaException *e);
 
@@ -223,6 +227,10 @@ void compute_on_driver_event(const DriverEvent *event, void *userdata);
 /* ---- capabilities.c ---- */
 int compute_report_driver_status(ComputeManager *m, RequestContext *c, NovaException *e);
 int compute_publish_capabilities(ComputeManager *m, RequestContext *c, NovaException *e);
+
+/* ---- console.c ---- */
+/* Tokens that let nobody in any more are removed. */
+int compute_clean_console_tokens(ComputeManager *m, NovaException *e);
 
 /* ---- methods.c, periodic.c ---- */
 const Method *compute_methods(size_t *ret_n);

@@ -89,11 +89,6 @@ int host_rpc_server_ping(ComputeManager *m _unused_, RequestContext *c _unused_,
         return give(json_string("pong"), ret);
 }
 
-/* What a driver says it cannot do is NotImplementedError for the caller, whether it said so in words or not. */
-static int driver_result(int r, const char *function, NovaException *e) {
-        return r == -EOPNOTSUPP && !exception_is_set(e) ? driver_not_implemented(e, function) : r;
-}
-
 int host_get_host_uptime(ComputeManager *m, RequestContext *c _unused_, const json_t *args _unused_, json_t **ret,
                          NovaException *e) {
         _cleanup_free_ char *uptime = NULL;
@@ -188,4 +183,29 @@ int host_refresh_provider_fw_rules(ComputeManager *m _unused_, RequestContext *c
 int host_refresh_instance_security_rules(ComputeManager *m _unused_, RequestContext *c _unused_, const json_t *args _unused_,
                                          json_t **ret _unused_, NovaException *e _unused_) {
         return nothing_to_refresh("refresh_instance_security_rules", "an instance's security rules");
+}
+
+int host_compare_cpu(ComputeManager *m, RequestContext *c _unused_, const json_t *args, json_t **ret _unused_, NovaException *e) {
+        return driver_result(driver_call(m, compare_cpu, e, strempty(json_member_string(args, "cpu_info"))), "compare_cpu", e);
+}
+
+/* Essex names the instance by the domain's name. */
+int host_get_instance_disk_info(ComputeManager *m, RequestContext *c _unused_, const json_t *args, json_t **ret, NovaException *e) {
+        const char *name = strempty(json_member_string(args, "instance_name"));
+        _cleanup_(instance_list_done) InstanceList all = {};
+        _cleanup_free_ char *info = NULL;
+        int r;
+
+        r = m->store->ops->instance_list_by_host(m->store, m->host, READ_DELETED_NO, &all);
+        if (r < 0)
+                return exception_set_errno(e, r, "Cannot list the instances");
+        for (size_t n = 0; n < all.n; n++) {
+                if (!streq_ptr(all.items[n].name, name))
+                        continue;
+                r = driver_result(driver_call(m, get_instance_disk_info, e, &all.items[n], &info), "get_instance_disk_info", e);
+                return r < 0 ? r : give(json_string(strempty(info)), ret);
+        }
+        r = exception_setf(e, EXC_INSTANCE_NOT_FOUND, "Instance %.255s could not be found.", name);
+        exception_kwarg(e, "instance_id", json_string(name));
+        return r;
 }

@@ -21,3 +21,19 @@ int host_refresh_security_group_rules(ComputeManager *m, RequestContext *c, cons
 int host_refresh_security_group_members(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);
 int host_refresh_provider_fw_rules(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);
 int host_refresh_instance_security_rules(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);
+int host_compare_cpu(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);
+int host_get_instance_disk_info(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);
+
+/* ---- console.c ---- */
+int host_get_console_topic(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);
+int host_get_console_pool_info(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);
+
+/* ---- external-event.c, cache-images.c ---- */
+int host_external_instance_event(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);
+int host_cache_images(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);
+
+/* ---- shared-storage.c ---- */
+int host_check_instance_shared_storage(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);
+int host_create_shared_storage_test_file(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);
+int host_check_shared_storage_test_file(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);
+int host_cleanup_shared_storage_test_file(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);

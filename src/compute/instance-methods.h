@@ -22,3 +22,18 @@ extern const InstanceMethod method_soft_delete, method_restore, method_lock, met
 
 /* ---- terminate.c ---- */
 extern const InstanceMethod method_terminate;
+
+/* ---- console.c, diagnostics.c ---- */
+extern const InstanceMethod method_console_output, method_vnc_console, method_spice_console, method_serial_console,
+        method_no_such_console, method_validate_console_port, method_diagnostics, method_instance_diagnostics;
+
+/* ---- rescue.c, rebuild.c, snapshot.c ---- */
+extern const InstanceMethod method_rescue, method_unrescue, method_rebuild, method_snapshot, method_backup, method_rotate_backups;
+
+/* ---- guest-agent.c ---- */
+extern const InstanceMethod method_set_admin_password, method_inject_file, method_agent_update, method_quiesce, method_unquiesce,
+        method_trigger_crash_dump;
+
+/* ---- interface.c, external-event.c ---- */
+extern const InstanceMethod method_attach_interface, method_detach_interface, method_add_fixed_ip, method_remove_fixed_ip,
+        method_reset_network, method_inject_network_info, method_change_metadata, method_network_event;

@@ -154,6 +154,9 @@ int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, N
         r = save_row(m, i, true, e);
         if (r < 0)
                 return r;
+        r = m->store->ops->console_token_clean(m->store, i->uuid);
+        if (r < 0)
+                log_warning("The console tokens of deleted instance %s are not removed: %s", i->uuid, failure_text(r, NULL));
         r = m->store->ops->instance_destroy(m->store, i->uuid);
         if (r < 0)
                 return exception_set_errno(e, r, "Cannot delete the instance's row");

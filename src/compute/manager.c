@@ -121,6 +121,10 @@ int driver_not_implemented(NovaException *e, const char *function) {
         return -EOPNOTSUPP;
 }
 
+int driver_result(int r, const char *function, NovaException *e) {
+        return r == -EOPNOTSUPP && !exception_is_set(e) ? driver_not_implemented(e, function) : r;
+}
+
 bool gate_pass(ComputeManager *m, usec_t *last, usec_t interval) {
         usec_t now = m->now(), slack = MIN(interval / 10, USEC_PER_SEC);        /* ticks come a little early or late */
 
@@ -361,6 +365,7 @@ static ComputeManager *compute_manager_destroy(ComputeManager *m) {
         m->volume_api = volume_api_free(m->volume_api);
         m->network_api = network_api_free(m->network_api);
         m->notifier = notifier_free(m->notifier);
+        m->events = event_registry_free(m->events);
         m->hooks = hooks_free(m->hooks);
         config_unref(m->config);
         json_decref(m->last_capabilities);
@@ -402,6 +407,8 @@ static Manager *compute_manager_free(Manager *manager) {
         Mailbox *mailbox;
 
         m->stopping = true;
+        if (m->events)
+                (void) event_registry_cancel(m->events, NULL);
         if (m->driver && m->driver->ops->set_event_callback)
                 m->driver->ops->set_event_callback(m->driver, NULL, NULL);
 
@@ -469,6 +476,9 @@ int compute_manager_new(ComputeManager **ret, const ManagerArgs *args, ComputeDr
                 return r;
         m->last_host_check = m->last_bw_usage_poll = m->last_info_cache_heal = 0;
 
+        r = event_registry_new(&m->events);
+        if (r < 0)
+                return r;
         r = notifier_new(&m->notifier, m->config, m->messenger, e);
         if (r < 0)
                 return r;

@@ -10,13 +10,11 @@
 #include "compute/deleted.h"
 #include "compute/host.h"
 #include "compute/instance-methods.h"
+#include "compute/method-rows.h"
 
 #define MODULE "nova.compute.manager"
 #define CLASS MODULE ".ComputeManager"
-#define BOTH (SERVED_ZED | SERVED_ESSEX)
-
-#define ACTION_MANAGE_SERVICE "org.nova.compute1.manage-service"
-#define ACTION_UPDATE_RESOURCES "org.nova.compute1.update-resources"
+#define METHODS_MAX 160         /* a table that outgrows it ends every test */
 
 static const Argument no_arguments[] = { {} };
 
@@ -54,11 +52,6 @@ static const Argument security_refresh_arguments[] = {
         { "instance", ARGUMENT_ANY },
         {},
 };
-
-/* Who is meant: today's callers send the object, Essex's the uuid. The wrapper wants one of them. */
-#define THE_INSTANCE                                                            \
-        { "instance", ARGUMENT_ANY, ARGUMENT_OPTIONAL },                        \
-        { "instance_uuid", ARGUMENT_ANY, ARGUMENT_OPTIONAL }
 
 static const Argument instance_arguments[] = {
         THE_INSTANCE,
@@ -127,7 +120,7 @@ void compute_notify_failure(ComputeManager *m, const Operation *o, int r, const 
                                o->method->name, "ERROR", payload, NULL);
 }
 
-static int run(Operation *o, HostFunction f, json_t **ret, NovaException *e) {
+int compute_run_host(Operation *o, HostFunction f, json_t **ret, NovaException *e) {
         ComputeManager *m = manager_to_compute(o->manager);
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
         int r;
@@ -141,11 +134,6 @@ static int run(Operation *o, HostFunction f, json_t **ret, NovaException *e) {
         }
         return r;
 }
-
-#define RUN(name)                                                                       \
-        static int run_##name(Operation *o, json_t **ret, NovaException *e) {           \
-                return run(o, host_##name, ret, e);                                     \
-        }
 
 RUN(service_version)
 RUN(service_config)
@@ -163,22 +151,12 @@ RUN(refresh_security_group_members)
 RUN(refresh_provider_fw_rules)
 RUN(refresh_instance_security_rules)
 
-/* One about an instance: changes it, in its turn among all that concern it; or only asks, and waits for nothing. */
-#define INSTANCE(name_, arguments_, served_, kind_, deadline_, instance_, ...)                                       \
-        {                                                                                                           \
-                .name = name_, .arguments = arguments_, .served = served_, .flags = METHOD_CHANGES_STATE | METHOD_PER_INSTANCE, \
-                .kind = kind_, .deadline = deadline_, .run = instance_call_run, .instance = &instance_, __VA_ARGS__ \
-        }
+/* What the host asks of itself about an instance. */
 #define OWN(name_, run_)                                                                                            \
         {                                                                                                            \
                 .name = name_, .arguments = instance_arguments, .served = SERVED_SELF,                              \
                 .flags = METHOD_CHANGES_STATE | METHOD_PER_INSTANCE | METHOD_REPEATABLE, .kind = JOB_STATE,          \
                 .deadline = 5 * USEC_PER_MINUTE, .recovery = RECOVER_AGAIN, .run = run_,                             \
-        }
-#define INSTANCE_QUERY(name_, arguments_, served_, deadline_, instance_)                                            \
-        {                                                                                                           \
-                .name = name_, .arguments = arguments_, .served = served_, .flags = METHOD_REPEATABLE, .kind = JOB_QUERY, \
-                .deadline = deadline_, .run = instance_call_run, .instance = &instance_,                            \
         }
 
 static const Method methods[] = {
@@ -281,10 +259,29 @@ static const Method methods[] = {
         INSTANCE_QUERY("get_lock", instance_arguments, SERVED_ESSEX, USEC_PER_MINUTE, method_get_lock),
 };
 
+/* The rows of all themes as one array, made when it is first asked for. */
+static Method all_methods[METHODS_MAX];
+static size_t n_all_methods;
+
+static void add_methods(const Method *rows, size_t n) {
+        assert(n_all_methods + n <= METHODS_MAX);
+        for (size_t i = 0; i < n; i++)
+                all_methods[n_all_methods++] = rows[i];
+}
+
+static void make_table(void) {
+        add_methods(methods, ELEMENTSOF(methods));
+        add_methods(guest_methods, n_guest_methods);
+        add_methods(refused_methods, n_refused_methods);
+}
+
 const Method *compute_methods(size_t *ret_n) {
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+
         assert(ret_n);
-        *ret_n = ELEMENTSOF(methods);
-        return methods;
+        (void) pthread_once(&once, make_table);
+        *ret_n = n_all_methods;
+        return all_methods;
 }
 
 /* In the order in which a request looks for its endpoint; the last one is left out unless rpc_ping_enabled. */

@@ -13,24 +13,27 @@ struct OwnRequest {
         char uuid[UUID_TEXT_MAX];
         json_t *args;
         OwnRequestDue due;
+        bool only;                      /* is among manager->own_requests */
 };
 
 OwnRequest *own_request_free(OwnRequest *q) {
         if (!q)
                 return NULL;
-        pthread_mutex_lock(&q->manager->lock);
-        (void) name_set_remove(&q->manager->own_requests, q->uuid);
-        pthread_mutex_unlock(&q->manager->lock);
+        if (q->only) {
+                pthread_mutex_lock(&q->manager->lock);
+                (void) name_set_remove(&q->manager->own_requests, q->uuid);
+                pthread_mutex_unlock(&q->manager->lock);
+        }
         json_decref(q->args);
         compute_manager_unref(q->manager);
         free(q);
         return NULL;
 }
 
-int compute_request_own(ComputeManager *m, const char *method, const char *uuid, json_t *args, OwnRequestDue due) {
+static int request(ComputeManager *m, const char *method, const char *uuid, json_t *args, OwnRequestDue due, bool only) {
         json_auto_t *given = args ? args : json_object();
         OwnRequest *q;
-        int r;
+        int r = 1;
 
         assert(m && method && uuid);
 
@@ -44,9 +47,11 @@ int compute_request_own(ComputeManager *m, const char *method, const char *uuid,
                 return -EINVAL;
         }
 
-        pthread_mutex_lock(&m->lock);
-        r = name_set_add(&m->own_requests, uuid);
-        pthread_mutex_unlock(&m->lock);
+        if (only) {
+                pthread_mutex_lock(&m->lock);
+                r = name_set_add(&m->own_requests, uuid);
+                pthread_mutex_unlock(&m->lock);
+        }
         if (r <= 0) {
                 free(q);
                 return r;
@@ -56,8 +61,17 @@ int compute_request_own(ComputeManager *m, const char *method, const char *uuid,
         strcpy(q->uuid, uuid);
         q->args = json_incref(given);
         q->due = due;
+        q->only = only;
         compute_manager_post_request(m, q);
         return 1;
+}
+
+int compute_request_own(ComputeManager *m, const char *method, const char *uuid, json_t *args, OwnRequestDue due) {
+        return request(m, method, uuid, args, due, true);
+}
+
+int compute_request_each(ComputeManager *m, const char *method, const char *uuid, json_t *args) {
+        return MIN(request(m, method, uuid, args, NULL, false), 0);
 }
 
 static bool is_due(Operation *o) {

@@ -397,6 +397,10 @@ static int task_run_image_cache_manager_pass(Manager *manager, RequestContext *c
         return r;
 }
 
+static int task_cleanup_expired_console_auth_tokens(Manager *manager, RequestContext *c _unused_, NovaException *e) {
+        return compute_clean_console_tokens(manager_to_compute(manager), e);
+}
+
 /* Every tick = periodic_interval. A task of which an option switches it off looks at that option itself, so that a reload
  * takes effect. */
 static const PeriodicTask tasks[] = {
@@ -448,6 +452,10 @@ static const PeriodicTask tasks[] = {
         {
                 .name = "_run_image_cache_manager_pass", .spacing_option = "image_cache.manager_interval", .spacing = 2400,
                 .deadline = 10 * USEC_PER_MINUTE, .run = task_run_image_cache_manager_pass,
+        },
+        {
+                .name = "_cleanup_expired_console_auth_tokens", .spacing = 300, .deadline = USEC_PER_MINUTE,
+                .run = task_cleanup_expired_console_auth_tokens,
         },
 };
 

@@ -16,10 +16,10 @@ const Option options_compute[] = {
         STRING("instance_name_template", "instance-%08x", "Name of an instance's domain, made of its id or of %(column)s.",
                 RELOADABLE),
         STRING("volume_name_template", "volume-%s", "Name of a volume, made of its id.", PLANNED),
-        STRING("snapshot_name_template", "snapshot-%s", "Name of a snapshot, made of its id.", PLANNED),
+        STRING("snapshot_name_template", "snapshot-%s", "Name of a snapshot, made of its id.", RELOADABLE),
         STRING("default_access_ip_network_name", NULL, "Network whose addresses become an instance's access addresses when it is built.",
                 RELOADABLE),
-        INTEGER("password_length", "12", "Characters of passwords that we make.", RANGE(0, 1024), PLANNED),
+        INTEGER("password_length", "12", "Characters of passwords that we make.", RANGE(1, 1024), RELOADABLE),
         STRING("vpn_image_id", "0", "Image that marks a VPN instance.", ACCEPTED),
 
         /* starting the host */
@@ -36,8 +36,8 @@ const Option options_compute[] = {
         INTEGER("block_device_allocate_retries_interval", "3", "Seconds between these looks.", AT_LEAST(0), PLANNED),
         INTEGER("network_allocate_retries", "0", "More tries to get an instance's network.", AT_LEAST(0), PLANNED),
         INTEGER("vif_plugging_timeout", "300", "Seconds to wait for the network service's word that a port is wired; 0: do not wait.",
-                AT_LEAST(0), PLANNED),
-        BOOLEAN("vif_plugging_is_fatal", "true", "Without that word the build fails.", PLANNED),
+                AT_LEAST(0), RELOADABLE),
+        BOOLEAN("vif_plugging_is_fatal", "true", "Without that word the build fails.", RELOADABLE),
         INTEGER("arq_binding_timeout", "300", "Seconds to wait for accelerators to be bound.", AT_LEAST(1), PLANNED),
         INTEGER("reimage_timeout_per_gb", "20", "Seconds per GiB for a volume to be written anew.", AT_LEAST(1), PLANNED),
         INTEGER("maximum_instance_delete_attempts", "5", "Tries to delete the files of an instance, one per instance_delete_interval.",
@@ -47,8 +47,7 @@ const Option options_compute[] = {
         INTEGER("migrate_max_retries", "-1", "Other hosts to try for a cold migration; the conductor's.", ACCEPTED),
         INTEGER("max_local_block_devices", "3", "Local disks of an instance; the API's.", ACCEPTED),
         BOOLEAN("allow_resize_to_same_host", "false", "A resize may stay on its host.", PLANNED),
-        LIST("non_inheritable_image_properties", "cache_in_nova, bittorrent", "Image properties that a snapshot does not get.",
-                PLANNED),
+        LIST("non_inheritable_image_properties", "cache_in_nova, bittorrent", "Image properties that a snapshot does not get.", RELOADABLE),
         INTEGER("shutdown_timeout", "60", "Seconds for a guest to shut down before it is switched off.", AT_LEAST(0), RELOADABLE),
 
         /* periodic tasks */

@@ -3,21 +3,21 @@
 
 const Option options_console[] = {
 #define GROUP NULL
-        STRING("console_host", "$host", "Host of the console proxy for instances here.", PLANNED),
+        STRING("console_host", "$host", "Host of the console proxy for instances here.", RELOADABLE),
         STRING("vnc_keymap", NULL, "Keymap of VNC servers; unset: the client's.", NAMES("vnc.keymap"), PLANNED),
-        STRING("xvpvncproxy_base_url", "http://127.0.0.1:6081/console", "URL of another VNC proxy, which is gone.", ACCEPTED),
+        STRING("xvpvncproxy_base_url", "http://127.0.0.1:6081/console", "URL of the other VNC proxy of Essex.", RELOADABLE),
         BOOLEAN("ssl_only", "false", "The proxies'.", ACCEPTED),
         BOOLEAN("daemon", "false", "The proxies'. This service never goes to the background by itself.", ACCEPTED),
 #undef GROUP
 
 #define GROUP "vnc"
-        BOOLEAN("enabled", "true", "Give guests a VNC display.", NAMES("vnc_enabled"), PLANNED),
+        BOOLEAN("enabled", "true", "Give guests a VNC display.", NAMES("vnc_enabled")),
         STRING("server_listen", "127.0.0.1", "Address at which displays are.", NAMES("vncserver_listen", "vnc.vncserver_listen"),
                 PLANNED),
         STRING("server_proxyclient_address", "127.0.0.1", "Address by which proxies reach them.",
                NAMES("vncserver_proxyclient_address", "vnc.vncserver_proxyclient_address"), PLANNED),
         STRING("novncproxy_base_url", "http://127.0.0.1:6080/vnc_auto.html", "URL of the proxy that users are given.",
-               NAMES("novncproxy_base_url"), PLANNED),
+               NAMES("novncproxy_base_url"), RELOADABLE),
         STRING("novncproxy_host", "0.0.0.0", "The proxy's.", ACCEPTED, NAMES("novncproxy_host")),
         INTEGER("novncproxy_port", "6080", "The proxy's.", ACCEPTED, NAMES("novncproxy_port")),
         LIST("auth_schemes", "none", "The proxy's.", ACCEPTED),
@@ -27,10 +27,9 @@ const Option options_console[] = {
 #undef GROUP
 
 #define GROUP "spice"
-        BOOLEAN("enabled", "false", "Give guests a SPICE display.", PLANNED),
+        BOOLEAN("enabled", "false", "Give guests a SPICE display."),
         BOOLEAN("agent_enabled", "true", "Give guests the channel of the SPICE agent.", PLANNED),
-        STRING("html5proxy_base_url", "http://127.0.0.1:6082/spice_auto.html", "URL of the proxy that users are given.",
-                PLANNED),
+        STRING("html5proxy_base_url", "http://127.0.0.1:6082/spice_auto.html", "URL of the proxy that users are given.", RELOADABLE),
         STRING("server_listen", "127.0.0.1", "Address at which displays are.", PLANNED),
         STRING("server_proxyclient_address", "127.0.0.1", "Address by which proxies reach them.", PLANNED),
         STRING("html5proxy_host", "0.0.0.0", "The proxy's.", ACCEPTED),
@@ -44,9 +43,9 @@ const Option options_console[] = {
 #undef GROUP
 
 #define GROUP "serial_console"
-        BOOLEAN("enabled", "false", "Offer serial consoles on TCP ports.", PLANNED),
+        BOOLEAN("enabled", "false", "Offer serial consoles on TCP ports."),
         STRING("port_range", "10000:20000", "Ports for them, first:last.", PLANNED),
-        STRING("base_url", "ws://127.0.0.1:6083/", "URL of the proxy that users are given.", PLANNED),
+        STRING("base_url", "ws://127.0.0.1:6083/", "URL of the proxy that users are given.", RELOADABLE),
         STRING("proxyclient_address", "127.0.0.1", "Address at which the ports are.", PLANNED),
         STRING("serialproxy_host", "0.0.0.0", "The proxy's.", ACCEPTED),
         INTEGER("serialproxy_port", "6083", "The proxy's.", ACCEPTED),
@@ -63,8 +62,7 @@ const Option options_console[] = {
 #undef GROUP
 
 #define GROUP "consoleauth"
-        INTEGER("token_ttl", "600", "Seconds for which a console's token is good.", AT_LEAST(0), NAMES("console_token_ttl"),
-                PLANNED),
+        INTEGER("token_ttl", "600", "Seconds for which a console's token is good.", AT_LEAST(0), NAMES("console_token_ttl"), RELOADABLE),
         BOOLEAN("enforce_session_timeout", "false", "The proxy's; of a later release.", ACCEPTED),
 #undef GROUP
 };

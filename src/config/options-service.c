@@ -74,7 +74,7 @@ const Option options_service[] = {
         STRING("network_topic", "network", "Topic of the network services."),
         STRING("volume_topic", "volume", "Topic of the volume services."),
         STRING("scheduler_topic", "scheduler", "Topic of the schedulers."),
-        STRING("console_topic", "console", "Topic of the console proxies; of another binary.", ACCEPTED),
+        STRING("console_topic", "console", "Topic of the console proxies.", RELOADABLE),
         STRING("cert_topic", "cert", "Topic of the certificate service; of another binary.", ACCEPTED),
         STRING("consoleauth_topic", "consoleauth", "Topic of the service that checks console tokens; of another binary.",
                 ACCEPTED),

@@ -17,7 +17,7 @@
 #include "objects/instance.h"
 
 #define COMPUTE_DRIVER_MAGIC 0x4e564456u        /* "NVDV": an object is a ComputeDriver */
-#define COMPUTE_DRIVER_ABI 2u
+#define COMPUTE_DRIVER_ABI 3u
 
 typedef struct ComputeDriver ComputeDriver;
 
@@ -101,6 +101,8 @@ typedef struct ComputeDriverOps {
         /* [{uuid, mac_address, bw_in, bw_out}]: counters as they stand; of a span the caller takes the difference. */
         int (*get_all_bw_usage)(ComputeDriver *d, usec_t start, usec_t stop, json_t **ret, NovaException *e);
         int (*manage_image_cache)(ComputeDriver *d, const InstanceList *all, NovaException *e);
+        /* Fetches the image into the cache: 1; 0 when it is there already. */
+        int (*cache_image)(ComputeDriver *d, const RequestContext *c, const char *image_id, NovaException *e);
         int (*refresh_security_group_rules)(ComputeDriver *d, const char *id, NovaException *e);
         int (*refresh_security_group_members)(ComputeDriver *d, const char *id, NovaException *e);
         int (*refresh_provider_fw_rules)(ComputeDriver *d, NovaException *e);

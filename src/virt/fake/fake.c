@@ -216,6 +216,8 @@ static ComputeDriver *fake_free(ComputeDriver *driver) {
         free(d->nodes);
         if (d->guests_fd >= 0)
                 close(d->guests_fd);
+        json_decref(d->cached_images);
+        config_unref(d->config);
         free(d->fault_file);
         free(d->host);
         free(d->ip);
@@ -296,6 +298,7 @@ ComputeDriver *fake_driver_construct(const Config *config, NovaException *e) {
         if (!d)
                 return NULL;
         d->base = (ComputeDriver){ .magic = COMPUTE_DRIVER_MAGIC, .abi = COMPUTE_DRIVER_ABI, .ops = fake_ops_new() };
+        d->config = config_ref((Config *) config);
         d->enabled = true;
         d->guests_fd = -1;
         pthread_mutex_init(&d->lock, NULL);

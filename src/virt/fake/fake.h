@@ -1,7 +1,7 @@
 /* The fake driver: a small hypervisor in memory, the test double of everything above it. Guests have states, disks,
  * interfaces and a console, and do what the life-cycle calls say; calls that make no sense are refused as a real
- * hypervisor would. Configured by [fake]: vcpus, memory_mb, local_gb, nodes, migration_seconds, guests_file, fault and
- * fault_file.
+ * hypervisor would. A snapshot uploads a few bytes, if its image is described. Configured by [fake]: vcpus, memory_mb,
+ * local_gb, nodes, migration_seconds, guests_file, fault and fault_file.
  *
  * A fault is a line METHOD:WHAT, METHOD being an entry of ComputeDriverOps, "*" for all, or "connection":
  *   spawn:slow:0.5                     the call takes half a second more

@@ -2,6 +2,10 @@
 #include "virt/fake/private.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "image/image.h"
 
 #define BOOT_TEXT "FAKE CONSOLE OUTPUT\nANOTHER\nLAST LINE"
 #define CONSOLE_MAX (1024 * 1024)
@@ -319,8 +323,28 @@ static int fake_unrescue(ComputeDriver *driver, const RequestContext *context _u
         return 0;
 }
 
+/* The disk of a guest that has none: a few bytes that say whose it would be. */
+static int upload_disk(FakeDriver *d, const Instance *i, const char *image_id, const json_t *image_meta, NovaException *e) {
+        _cleanup_(image_service_freep) ImageService *images = NULL;
+        _cleanup_close_ int fd = memfd_create("fake-disk", MFD_CLOEXEC);
+        json_auto_t *meta = json_copy((json_t *) image_meta);
+        char path[64];
+        int r;
+
+        if (fd < 0 || dprintf(fd, "The disk of instance %s\n", i->uuid) < 0)
+                return exception_set_errno(e, -errno, "A fake disk");
+        if (!meta || json_object_set_new(meta, "disk_format", json_string("raw")) < 0 ||
+            json_object_set_new(meta, "container_format", json_string("bare")) < 0)
+                return exception_set_errno(e, -ENOMEM, "A fake disk");
+        r = image_service_new(&images, d->config, e);
+        if (r < 0)
+                return r;
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        return image_service_upload(images, image_id, meta, path, NULL, e);
+}
+
 static int fake_snapshot(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i, const char *image_id,
-                         const json_t *image_meta _unused_, const DriverHooks *hooks, NovaException *e) {
+                         const json_t *image_meta, const DriverHooks *hooks, NovaException *e) {
         int r;
 
         {
@@ -340,6 +364,8 @@ static int fake_snapshot(ComputeDriver *driver, const RequestContext *context _u
                 r = driver_task_state(hooks, TASK_IMAGE_UPLOADING, TASK_IMAGE_PENDING_UPLOAD, e);
         if (r >= 0)
                 r = driver_step(hooks, "upload", i, e);
+        if (r >= 0 && image_meta)
+                r = upload_disk(CONTAINER_OF(driver, FakeDriver, base), i, image_id, image_meta, e);
         if (r >= 0)
                 driver_progress(hooks, 100);
         return r;

@@ -239,6 +239,19 @@ static int fake_manage_image_cache(ComputeDriver *d, const InstanceList *all _un
         return nothing(d, "manage_image_cache", e);
 }
 
+/* Nothing is fetched: it is remembered which have been asked for. */
+static int fake_cache_image(ComputeDriver *d, const RequestContext *context _unused_, const char *image_id, NovaException *e) {
+        _fake_call_ FakeCall c = fake_enter(d, "cache_image", e);
+
+        if (c.r < 0)
+                return c.r;
+        if (json_object_get(c.d->cached_images, image_id))
+                return 0;
+        if (!c.d->cached_images)
+                c.d->cached_images = json_object();
+        return json_object_set_new(c.d->cached_images, image_id, json_true()) < 0 ? fake_no_memory(&c, e) : 1;
+}
+
 static int fake_refresh_security_group_rules(ComputeDriver *d, const char *id _unused_, NovaException *e) {
         return nothing(d, "refresh_security_group_rules", e);
 }
@@ -288,6 +301,7 @@ void fake_host_ops(ComputeDriverOps *ops) {
         ops->compare_cpu = fake_compare_cpu;
         ops->get_console_pool_info = fake_get_console_pool_info;
         ops->manage_image_cache = fake_manage_image_cache;
+        ops->cache_image = fake_cache_image;
         ops->refresh_security_group_rules = fake_refresh_security_group_rules;
         ops->refresh_security_group_members = fake_refresh_security_group_members;
         ops->refresh_provider_fw_rules = fake_refresh_provider_fw_rules;

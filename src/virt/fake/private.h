@@ -41,6 +41,7 @@ struct Guest {
 
 typedef struct FakeDriver {
         ComputeDriver base;
+        Config *config;                 /* one reference; set at construction */
         pthread_mutex_t lock;           /* of all that follows */
         pthread_cond_t changed;         /* a call ended, a migration was told something, the driver ends */
         Guest *guests;
@@ -51,6 +52,7 @@ typedef struct FakeDriver {
         char **nodes;                   /* NULL-terminated; empty until init_host if not configured */
         int64_t vcpus, memory_mb, local_gb;
         usec_t migration_time;
+        json_t *cached_images;          /* id -> true; NULL = none */
         bool enabled;
         bool connected;
         bool closing;

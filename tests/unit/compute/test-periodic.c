@@ -60,6 +60,7 @@ static void every_task_is_there_with_the_cadence_of_today(void **state _unused_)
                 { "_cleanup_running_deleted_instances", "running_deleted_instance_poll_interval", 1800, true },
                 { "_run_pending_deletes", "instance_delete_interval", 300, false },
                 { "_run_image_cache_manager_pass", "image_cache.manager_interval", 2400, false },
+                { "_cleanup_expired_console_auth_tokens", NULL, 300, false },
         };
         size_t n;
 

@@ -135,7 +135,7 @@ static void a_wrong_module_is_not_the_expected_object(void **state) {
         } table[] = {
                 { "wrong-symbol", "Expected object of type: ComputeDriver|wrong-symbol.so" },
                 { "wrong-magic", "Expected object of type: ComputeDriver|wrong-magic.so" },
-                { "wrong-abi", "Expected object of type: ComputeDriver|wrong-abi.so|version 8|needs 2" },
+                { "wrong-abi", "Expected object of type: ComputeDriver|wrong-abi.so|version 9|needs 3" },
                 { "wrong-object", "Expected object of type: ComputeDriver|wrong-object.so constructs something else" },
                 { "wrong-nothing", "the moon is not full" },
         };
