@@ -33,6 +33,23 @@ int file_lock(const char *path) {
         }
 }
 
+int file_lock_wait(const char *path, usec_t timeout, bool (*cancelled)(void *userdata), void *userdata) {
+        usec_t began = now_monotonic();
+
+        /* flock itself would wait where neither time nor a word of ours reaches it. */
+        for (;;) {
+                int fd = file_lock(path);
+
+                if (fd != -EWOULDBLOCK)
+                        return fd;
+                if (cancelled && cancelled(userdata))
+                        return -ECANCELED;
+                if (now_monotonic() - began >= timeout)
+                        return -ETIME;
+                (void) usleep(20 * 1000);
+        }
+}
+
 /* The process id at the end of a sentinel's name, <host>.<any>-<pid> as was meant, or <host>-<thread>.<pid> as it was
  * written. 0: not a sentinel. */
 static pid_t sentinel_pid(const char *name, const char *host) {

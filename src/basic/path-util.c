@@ -1,9 +1,13 @@
 #include "basic/path-util.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
+#include "basic/id.h"
 #include "basic/macros.h"
 
 const char *path_basename(const char *path) {
@@ -48,4 +52,50 @@ int make_directories(const char *path, unsigned mode) {
                         break;
         }
         return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
+        return remove(path) < 0 && errno != ENOENT ? errno : 0;
+}
+
+int remove_tree(const char *path) {
+        int r = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+
+        if (r < 0)
+                return errno == ENOENT ? 0 : -errno;
+        return -r;
+}
+
+static int write_and_sync(int fd, const char *data, size_t size) {
+        while (size > 0) {
+                ssize_t n = write(fd, data, size);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        return n < 0 ? -errno : -EIO;
+                data += n;
+                size -= (size_t) n;
+        }
+        return fsync(fd) < 0 ? -errno : 0;
+}
+
+int write_file_atomic(const char *path, const void *data, size_t size, unsigned mode) {
+        _cleanup_free_ char *temporary = NULL;
+        char random[HEX_ID_MAX];
+        int fd, r;
+
+        if (asprintf(&temporary, "%s.%.8s.part", path, uuid4_hex(random)) < 0)
+                return -ENOMEM;
+        fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+        if (fd < 0)
+                return -errno;
+        r = write_and_sync(fd, data, size);
+        if (close(fd) < 0 && r >= 0)
+                r = -errno;
+        if (r >= 0 && rename(temporary, path) < 0)
+                r = -errno;
+        if (r < 0)
+                (void) unlink(temporary);
+        return r;
 }

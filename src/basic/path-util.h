@@ -1,6 +1,8 @@
 /* Names of files. Thread-safe. */
 #pragma once
 
+#include <stddef.h>
+
 /* The part of @path after its last slash; @path itself if it has none. Never NULL. */
 const char *path_basename(const char *path);
 
@@ -9,3 +11,10 @@ int executable_directory(char **ret);
 
 /* mkdir -p with mode @mode for what is missing. 0 or -errno. */
 int make_directories(const char *path, unsigned mode);
+
+/* Removes @path with all below it, links as links. One that is not there is fine. 0, or -errno of the first that stays. */
+int remove_tree(const char *path);
+
+/* Writes @size bytes as file @path, whole or not at all: under another name beside it (removed when it fails), synced, renamed. The file has mode
+ * @mode from its first moment. 0 or -errno. */
+int write_file_atomic(const char *path, const void *data, size_t size, unsigned mode);

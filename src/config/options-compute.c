@@ -97,21 +97,19 @@ const Option options_compute[] = {
 
         /* disks and files of instances */
         BOOLEAN("cache_images", "true", "Keep base images; of another hypervisor.", ACCEPTED),
-        BOOLEAN("use_cow_images", "true", "Disks are qcow2 layers over the base image.", PLANNED),
-        BOOLEAN("force_raw_images", "true", "Base images are kept as raw.", PLANNED),
-        STRING("preallocate_images", "none", "space: disks have all their blocks from the beginning.", CHOICES("none", "space"),
-                PLANNED),
+        BOOLEAN("use_cow_images", "true", "Disks are qcow2 layers over the base image."),
+        BOOLEAN("force_raw_images", "true", "Base images are kept as raw."),
+        STRING("preallocate_images", "none", "space: disks have all their blocks from the beginning.", CHOICES("none", "space")),
         STRING("default_ephemeral_format", NULL, "File system of ephemeral disks; unset: by the instance's system.",
-               CHOICES("ext2", "ext3", "ext4", "xfs", "ntfs", ""), PLANNED),
-        MULTI("virt_mkfs", NULL, "os_type=command that makes the file system of an ephemeral disk, with %(fs_label)s and %(target)s.",
-                PLANNED),
+               CHOICES("ext2", "ext3", "ext4", "xfs", "ntfs", "")),
+        MULTI("virt_mkfs", NULL, "os_type=command that makes the file system of an ephemeral disk, with %(fs_label)s and %(target)s."),
         BOOLEAN("resize_fs_using_block_device", "false", "Grow a guest's file system through a block device; guests do that.", ACCEPTED),
         INTEGER("timeout_nbd", "10", "Seconds for a network block device to appear; disks of guests are not mounted.", ACCEPTED),
         INTEGER("max_nbd_devices", "16", "Network block devices; disks of guests are not mounted.", ACCEPTED),
         LIST("img_handlers", "loop, nbd, guestfs", "Ways to mount a guest's disk; they are not mounted.", ACCEPTED),
-        BOOLEAN("force_config_drive", "false", "Give every instance a config drive.", PLANNED),
-        STRING("config_drive_format", "iso9660", "File system of the config drive.", CHOICES("iso9660", "vfat"), PLANNED),
-        STRING("mkisofs_cmd", "genisoimage", "Program that makes it.", PLANNED),
+        BOOLEAN("force_config_drive", "false", "Give every instance a config drive."),
+        STRING("config_drive_format", "iso9660", "File system of the config drive.", CHOICES("iso9660", "vfat")),
+        STRING("mkisofs_cmd", "genisoimage", "Program that makes it."),
         STRING("injected_network_template", "$pybasedir/nova/virt/interfaces.template", "Template of a guest's network file.",
                 PLANNED),
         BOOLEAN("flat_injected", "false", "Write the network file into the guest.", PLANNED),
@@ -131,8 +129,8 @@ const Option options_compute[] = {
         INTEGER("max_disk_devices_to_attach", "-1", "Disks of one instance; -1: any number.", AT_LEAST(-1), PLANNED),
         STRING("provider_config_location", "/etc/nova/provider_config/", "Directory of files about this host's resources.",
                 PLANNED),
-        LIST("image_type_exclude_list", NULL, "Image formats this host does not take.", PLANNED),
-        LIST("vmdk_allowed_types", "streamOptimized, monolithicSparse", "Kinds of VMDK images that are taken.", PLANNED),
+        LIST("image_type_exclude_list", NULL, "Image formats this host does not take."),
+        LIST("vmdk_allowed_types", "streamOptimized, monolithicSparse", "Kinds of VMDK images that are taken."),
         BOOLEAN("packing_host_numa_cells_allocation_strategy", "false", "Fill one NUMA node before the next.", PLANNED),
 #undef GROUP
 
@@ -177,7 +175,7 @@ const Option options_compute[] = {
         BOOLEAN("skip_cpu_compare_on_dest", "false", "Do not compare processors before a live migration.", PLANNED),
         BOOLEAN("skip_cpu_compare_at_startup", "false", "Do not compare the configured processor at start.", PLANNED),
         BOOLEAN("skip_hypervisor_version_check_on_lm", "false", "Migrate to an older hypervisor.", PLANNED),
-        BOOLEAN("disable_deep_image_inspection", "false", "Do not look into images for what they should not hold.", PLANNED),
+        BOOLEAN("disable_deep_image_inspection", "false", "Do not look into images; they are always looked into.", ACCEPTED),
 #undef GROUP
 };
 const size_t n_options_compute = ELEMENTSOF(options_compute);

@@ -20,7 +20,7 @@ const Option options_virt[] = {
         LIST("cpu_models", NULL, "Models for cpu_mode custom, best last.", NAMES("libvirt.cpu_model", "libvirt_cpu_model"),
                 PLANNED),
         LIST("cpu_model_extra_flags", NULL, "Features to add (+f or f) or take away (-f).", PLANNED),
-        LIST("hw_machine_type", NULL, "architecture=machine pairs.", PLANNED),
+        LIST("hw_machine_type", NULL, "architecture=machine pairs."),
         STRING("sysinfo_serial", "unique", "Serial number that guests see.", CHOICES("none", "os", "hardware", "auto", "unique"),
                 PLANNED),
         BOOLEAN("use_usb_tablet", "true", "Add a USB tablet, so that a console's pointer is right. Today pointer_model.",
@@ -94,11 +94,11 @@ const Option options_virt[] = {
 
         /* images and snapshots */
         STRING("snapshot_image_format", NULL, "Format of snapshots; unset: of their source.", CHOICES("raw", "qcow2", "vmdk", "vdi"),
-               NAMES("snapshot_image_format"), PLANNED),
-        STRING("snapshots_directory", "$instances_path/snapshots", "Directory in which snapshots are made.", PLANNED),
-        BOOLEAN("snapshot_compression", "false", "Compress snapshots in qcow2.", PLANNED),
+               NAMES("snapshot_image_format")),
+        STRING("snapshots_directory", "$instances_path/snapshots", "Directory in which snapshots are made."),
+        BOOLEAN("snapshot_compression", "false", "Compress snapshots in qcow2."),
         STRING("images_type", "default", "Where disks are kept; default: by use_cow_images.",
-               CHOICES("raw", "flat", "qcow2", "lvm", "rbd", "ploop", "default"), PLANNED),
+               CHOICES("raw", "flat", "qcow2", "lvm", "rbd", "ploop", "default")),
         STRING("images_volume_group", NULL, "Volume group of disks, for lvm.", PLANNED),
         BOOLEAN("sparse_logical_volumes", "false", "They take space when written.", ACCEPTED),
         STRING("images_rbd_pool", "rbd", "Pool of disks, for rbd.", PLANNED),
@@ -142,15 +142,12 @@ const Option options_virt[] = {
 
 #define GROUP "image_cache"
         INTEGER("manager_interval", "2400", "Seconds between looks at the cached images; 0: each tick, -1: never.", AT_LEAST(-1), RELOADABLE),
-        STRING("subdirectory_name", "_base", "Directory of cached images in instances_path.", NAMES("image_cache_subdirectory_name", "base_dir_name"),
-                PLANNED),
-        BOOLEAN("remove_unused_base_images", "true", "Remove images that nobody uses.", NAMES("remove_unused_base_images"),
-                PLANNED),
+        STRING("subdirectory_name", "_base", "Directory of cached images in instances_path.", NAMES("image_cache_subdirectory_name", "base_dir_name")),
+        BOOLEAN("remove_unused_base_images", "true", "Remove images that nobody uses.", NAMES("remove_unused_base_images")),
         INTEGER("remove_unused_original_minimum_age_seconds", "86400", "Seconds for which they are kept.", AT_LEAST(0),
-                NAMES("remove_unused_original_minimum_age_seconds"), PLANNED),
+                NAMES("remove_unused_original_minimum_age_seconds")),
         INTEGER("remove_unused_resized_minimum_age_seconds", "3600", "Seconds for which resized ones are kept.", AT_LEAST(0),
-                NAMES("remove_unused_resized_minimum_age_seconds", "libvirt.remove_unused_resized_minimum_age_seconds"),
-                PLANNED),
+                NAMES("remove_unused_resized_minimum_age_seconds", "libvirt.remove_unused_resized_minimum_age_seconds")),
         INTEGER("precache_concurrency", "1", "Hosts that fetch an image at once; the conductor's.", ACCEPTED),
 #undef GROUP
 

@@ -57,3 +57,8 @@ int image_service_delete(ImageService *s, const char *id, NovaException *e);
 int64_t image_meta_integer(const json_t *meta, const char *key, int64_t otherwise);
 /* properties[key], borrowed; NULL when not there. */
 const char *image_meta_property(const json_t *meta, const char *key);
+
+#define IMAGE_CACHE_NAME_MAX 41
+
+/* The name of an image's file in a cache: SHA-1 of its id as 40 hex digits, as Nova's. Returns @buf. */
+char *image_cache_name(const char *id, char buf[static IMAGE_CACHE_NAME_MAX]);

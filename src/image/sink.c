@@ -169,3 +169,15 @@ int image_sink_verify(ImageSink *k, const json_t *meta, NovaException *e) {
                 return image_unacceptable(k->id, e, "its checksum is %s and should be %s", md5, checksum);
         return 0;
 }
+
+char *image_cache_name(const char *id, char buf[static IMAGE_CACHE_NAME_MAX]) {
+        uint8_t sum[EVP_MAX_MD_SIZE] = {};
+        unsigned n = 0;
+
+        /* Fails only where the library is broken; then no two images may share a file. */
+        if (EVP_Digest(id, strlen(id), sum, &n, EVP_sha1(), NULL) != 1)
+                abort();
+        for (unsigned i = 0; i < 20; i++)
+                (void) snprintf(buf + 2 * i, 3, "%02x", sum[i]);
+        return buf;
+}

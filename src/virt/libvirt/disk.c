@@ -1,0 +1,644 @@
+/* The disks of an instance: made, found, removed. See disk.h. */
+#include "virt/libvirt/disk.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "basic/json.h"
+#include "basic/path-util.h"
+#include "objects/instance-object.h"
+#include "virt/libvirt/disk-private.h"
+
+#define INFO "disk.info"
+
+static int set_format(Disk *d, const char *format, NovaException *e) {
+        free(d->format);
+        d->format = strdup(format);
+        return d->format ? 0 : exception_set_errno(e, -ENOMEM, "Naming a format");
+}
+
+/* --- one disk --- */
+
+/* What all disks share: made as <path>.part, given its blocks if they are wanted, put in place, and undone if the rest fails. */
+static int finish_disk(DiskStore *s, Disk *d, const char *part, uint64_t size, Undo *u, NovaException *e) {
+        int r;
+
+        if (s->preallocate && size > 0) {
+                _cleanup_close_ int fd = open(part, O_RDWR | O_CLOEXEC);
+
+                /* KEEP_SIZE: of a qcow2 the blocks lie behind its end until they are used. */
+                if (fd < 0 || fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t) size) < 0)
+                        return disk_failed(-errno, "Giving all its blocks to", d->path, e);
+        }
+        r = undo_add(u, d->path);
+        if (r < 0)
+                return exception_set_errno(e, r, "Making a disk");
+        if (rename(part, d->path) < 0)
+                return disk_failed(-errno, "Making", d->path, e);
+        return 0;
+}
+
+static int make_overlay(const char *part, const char *base, const char *base_format, uint64_t size, const DriverHooks *hooks, NovaException *e) {
+        char bytes[24];
+
+        (void) snprintf(bytes, sizeof bytes, "%llu", (unsigned long long) size);
+        return disk_tool("Making a disk over its base image", hooks, e, "qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", base_format,
+                         part, bytes);
+}
+
+/* @from, which is raw, to the new file @to of at least @size bytes: sharing its blocks where the file system can, with holes
+ * where there are any. */
+static int copy_raw(const char *from, const char *to, uint64_t size, const DriverHooks *hooks, NovaException *e) {
+        _cleanup_close_ int in = open(from, O_RDONLY | O_CLOEXEC), out = -1;
+        struct stat st;
+
+        if (in < 0 || fstat(in, &st) < 0)
+                return disk_failed(-errno, "Reading", from, e);
+        out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+        if (out < 0)
+                return disk_failed(-errno, "Making", to, e);
+        if (ioctl(out, FICLONE, in) < 0) {
+                off_t at = 0;
+
+                while (at < st.st_size) {
+                        off_t data = lseek(in, at, SEEK_DATA), hole;
+
+                        if (data < 0 && errno == ENXIO)         /* nothing but a hole is left */
+                                break;
+                        hole = data < 0 ? -1 : lseek(in, data, SEEK_HOLE);
+                        if (hole < 0)
+                                return disk_failed(-errno, "Reading", from, e);
+                        for (at = data; at < hole;) {
+                                off_t there = at;
+                                ssize_t n = copy_file_range(in, &at, out, &there, MIN((size_t) (hole - at), (size_t) 16 << 20), 0);
+
+                                if (n < 0 && errno == EINTR)
+                                        continue;
+                                if (n <= 0)
+                                        return disk_failed(n < 0 ? -errno : -EIO, "Copying to", to, e);
+                                if (hooks && hooks->cancelled && hooks->cancelled(hooks->userdata))
+                                        return disk_failed(-ECANCELED, "Copying to", to, e);
+                        }
+                }
+        }
+        if (ftruncate(out, (off_t) MAX(size, (uint64_t) st.st_size)) < 0)
+                return disk_failed(-errno, "Making", to, e);
+        return 0;
+}
+
+/* A disk of @size bytes over or of @base; 0: as large as that. One that is there stays. */
+static int make_from_base(DiskStore *s, Disk *d, const CachedImage *base, uint64_t size, const DriverHooks *hooks, Undo *u, NovaException *e) {
+        const char *format = disk_format_to_qemu(base->format);
+        _cleanup_free_ char *part = NULL;
+        int r;
+
+        r = disk_path(&part, e, "%s.part", d->path);
+        if (r < 0)
+                return r;
+        (void) unlink(part);
+        size = MAX(size, base->virtual_size);
+        r = set_format(d, s->cow ? "qcow2" : "raw", e);
+        if (r < 0)
+                return r;
+        if (s->cow)
+                r = make_overlay(part, base->path, format, size, hooks, e);
+        else if (streq(format, "raw"))
+                r = copy_raw(base->path, part, size, hooks, e);
+        else {
+                r = disk_tool("Making a disk of its base image", hooks, e, "qemu-img", "convert", "-f", format, "-O", "raw", base->path, part);
+                if (r >= 0 && truncate(part, (off_t) size) < 0)
+                        r = disk_failed(-errno, "Making", part, e);
+        }
+        if (r >= 0)
+                r = finish_disk(s, d, part, size, u, e);
+        if (r < 0)
+                (void) unlink(part);
+        return r;
+}
+
+static int small_enough(const json_t *meta, const Instance *i, NovaException *e) {
+        int64_t min_ram = image_meta_integer(meta, "min_ram", 0), min_disk = image_meta_integer(meta, "min_disk", 0);
+        bool ours = !exception_is_set(e);
+        int r;
+
+        if (i->memory_mb < min_ram)
+                return exception_setf(e, EXC_FLAVOR_MEMORY_TOO_SMALL, "Flavor's memory is too small for requested image.");
+        if (i->root_gb == 0 || i->root_gb >= min_disk)
+                return 0;
+        r = exception_setf(e, EXC_FLAVOR_DISK_SMALLER_THAN_MIN_DISK,
+                           "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is %lld bytes, minimum size is %lld bytes.",
+                           (long long) i->root_gb << 30, (long long) MIN(min_disk, INT64_MAX >> 30) << 30);
+        if (ours) {
+                exception_kwarg(e, "flavor_size", json_integer((json_int_t) i->root_gb << 30));
+                exception_kwarg(e, "image_min_disk", json_integer((json_int_t) MIN(min_disk, INT64_MAX >> 30) << 30));
+        }
+        return r;
+}
+
+/* Of a size that a file may have. */
+static int gib(const char *what, int64_t n, uint64_t *ret, NovaException *e) {
+        if (n < 0 || n > INT64_MAX >> 30)
+                return exception_setf(e, EXC_INVALID_INPUT, "Invalid input received: %s of %lld GiB", what, (long long) n);
+        *ret = (uint64_t) n << 30;
+        return 0;
+}
+
+/* @rescue: of an image of its own, as large as that is. */
+static int make_root(DiskStore *s, const DiskRequest *q, Disk *d, bool rescue, Undo *u, NovaException *e) {
+        _cleanup_(cached_image_done) CachedImage base = {};
+        const char *id = json_member_string(q->image_meta, "id") ?: q->instance->image_ref;
+        uint64_t size = 0;
+        int r;
+
+        if (isempty(id))
+                return exception_setf(e, EXC_IMAGE_NOT_FOUND, "Image %s could not be found.", "");
+        if (!rescue) {
+                r = gib("a root disk", q->instance->root_gb, &size, e);
+                if (r >= 0)
+                        r = small_enough(q->image_meta, q->instance, e);
+                if (r < 0)
+                        return r;
+                /* Not to fetch what cannot fit. */
+                if (size > 0 && (uint64_t) image_meta_integer(q->image_meta, "size", 0) > size)
+                        return flavor_disk_too_small(size, (uint64_t) image_meta_integer(q->image_meta, "size", 0), e);
+        }
+        r = image_cache_fetch(s, id, q->image_meta, size, q->hooks, &base, e);
+        if (r >= 0)
+                r = driver_step(q->hooks, "disks", q->instance, e);
+        return r < 0 ? r : make_from_base(s, d, &base, size, q->hooks, u, e);
+}
+
+/* --- disks with a file system or swap --- */
+
+typedef struct Filesystem {
+        uint64_t size;
+        const char *type;               /* "ext4", "swap"; NULL: by @command */
+        const char *command;            /* of virt_mkfs, or NULL */
+        const char *label;
+        const DriverHooks *hooks;
+} Filesystem;
+
+/* "mkfs -t x -L %(fs_label)s %(target)s", split at white space: no shell sees it. */
+static int run_mkfs_command(const char *command, const char *label, const char *path, const DriverHooks *hooks, NovaException *e) {
+        _cleanup_free_ char *copy = strdup(command);
+        char *argv[32] = {}, *made[32] = {}, *rest = copy, *word;
+        size_t n = 0, m = 0;
+        int r = copy ? 0 : exception_set_errno(e, -ENOMEM, "Making a file system");
+
+        while (r >= 0 && (word = strsep(&rest, " \t"))) {
+                const char *mark, *value = NULL, *name = NULL;
+
+                if (!*word)
+                        continue;
+                if (n >= ELEMENTSOF(argv) - 1) {
+                        r = exception_setf(e, EXC_INVALID_CONFIGURATION, "virt_mkfs has too many words: %s", command);
+                        break;
+                }
+                argv[n] = word;
+                if ((mark = strstr(word, name = "%(fs_label)s")))
+                        value = label;
+                else if ((mark = strstr(word, name = "%(target)s")))
+                        value = path;
+                if (value) {
+                        if (asprintf(&argv[n], "%.*s%s%s", (int) (mark - word), word, value, mark + strlen(name)) < 0)
+                                r = exception_set_errno(e, -ENOMEM, "Making a file system");
+                        else
+                                made[m++] = argv[n];
+                }
+                n++;
+        }
+        if (r >= 0 && n == 0)
+                r = exception_setf(e, EXC_INVALID_CONFIGURATION, "virt_mkfs names no program.");
+        if (r >= 0)
+                r = disk_run((const char *const *) argv, "Making a file system", hooks, e);
+        while (m > 0)
+                free(made[--m]);
+        return r;
+}
+
+static int make_filesystem(const char *path, void *userdata, NovaException *e) {
+        const Filesystem *f = userdata;
+        const char *type = strempty(f->type), *program;
+        int r;
+
+        r = disk_make_empty(path, f->size, e);
+        if (r < 0)
+                return r;
+        if (f->command)
+                return run_mkfs_command(f->command, f->label, path, f->hooks, e);
+        if (streq(type, "swap"))
+                return disk_tool("Making swap", f->hooks, e, "mkswap", path);
+        if (streq(type, "vfat"))
+                return disk_tool("Making a file system", f->hooks, e, "mkfs.vfat", "-n", f->label, path);
+        program = streq(type, "ext2") ? "mkfs.ext2" : streq(type, "ext3") ? "mkfs.ext3" : streq(type, "ext4") ? "mkfs.ext4" : NULL;
+        if (program)
+                return disk_tool("Making a file system", f->hooks, e, program, "-q", "-F", "-L", f->label, path);
+        if (streq(type, "xfs"))
+                return disk_tool("Making a file system", f->hooks, e, "mkfs.xfs", "-q", "-f", "-L", f->label, path);
+        return disk_tool("Making a file system", f->hooks, e, "mkfs.ntfs", "-q", "-F", "-f", "-L", f->label, path);
+}
+
+static bool is_known_filesystem(const char *type) {
+        static const char *const known[] = { "ext2", "ext3", "ext4", "xfs", "ntfs", "vfat" };
+
+        for (size_t i = 0; i < ELEMENTSOF(known); i++)
+                if (streq(known[i], type))
+                        return true;
+        return false;
+}
+
+/* By configuration, by what the user asked for, by the instance's system. */
+static int choose_filesystem(DiskStore *s, const Instance *i, const char *asked, Filesystem *f, NovaException *e) {
+        const char *os = isempty(i->os_type) ? "default" : i->os_type, *configured = config_string(s->config, "default_ephemeral_format");
+
+        for (const char *const *row = config_list(s->config, "virt_mkfs"); *row; row++) {
+                const char *equals = strchr(*row, '=');
+
+                if (equals && (size_t) (equals - *row) == strlen(os) && strncmp(*row, os, strlen(os)) == 0)
+                        f->command = equals + 1;
+        }
+        if (!isempty(asked) && !is_known_filesystem(asked))
+                return exception_setf(e, EXC_INVALID_BDM_FORMAT, "Block Device Mapping is Invalid: %.50s format is not supported", asked);
+        if (!isempty(asked)) {
+                f->type = asked;
+                f->command = NULL;
+        } else if (!isempty(configured))
+                f->type = configured;
+        else
+                f->type = streq(os, "windows") ? "ntfs" : streq(os, "linux") ? "ext4" : "vfat";
+        return 0;
+}
+
+/* Made once as a file of the cache, and a layer over it; or made in place. */
+static int make_generated(DiskStore *s, Disk *d, const char *name, Filesystem *f, Undo *u, NovaException *e) {
+        CachedImage base = {.format = DISK_FORMAT_RAW, .virtual_size = f->size};
+        _cleanup_free_ char *part = NULL;
+        int r;
+
+        if (disk_exists(d->path))
+                return 0;
+        if (s->cow) {
+                r = image_cache_make(s, name, make_filesystem, f, f->hooks, &base.path, e);
+                if (r >= 0)
+                        r = make_from_base(s, d, &base, f->size, f->hooks, u, e);
+                cached_image_done(&base);
+                return r;
+        }
+        r = set_format(d, "raw", e);
+        if (r >= 0)
+                r = disk_path(&part, e, "%s.part", d->path);
+        if (r < 0)
+                return r;
+        (void) unlink(part);
+        r = make_filesystem(part, f, e);
+        if (r >= 0)
+                r = finish_disk(s, d, part, f->size, u, e);
+        if (r < 0)
+                (void) unlink(part);
+        return r;
+}
+
+static int make_ephemeral(DiskStore *s, const DiskRequest *q, Disk *d, unsigned number, int64_t size_gb, const char *asked, Undo *u, NovaException *e) {
+        char label[16], hash[IMAGE_CACHE_NAME_MAX], name[64];
+        Filesystem f = {.label = label, .hooks = q->hooks};
+        _cleanup_free_ char *what = NULL;
+        int r;
+
+        (void) snprintf(label, sizeof label, "ephemeral%u", number);
+        r = gib("an ephemeral disk", size_gb, &f.size, e);
+        if (r >= 0)
+                r = choose_filesystem(s, q->instance, asked, &f, e);
+        if (r < 0)
+                return r;
+        /* Nova's name, with all in the hash that makes a difference to what is in the file. */
+        r = disk_path(&what, e, "%s\n%s\n%s", f.command ?: "", f.command ? "" : f.type, label);
+        if (r < 0)
+                return r;
+        (void) snprintf(name, sizeof name, "ephemeral_%lld_%.7s", (long long) size_gb, image_cache_name(what, hash));
+        return make_generated(s, d, name, &f, u, e);
+}
+
+static int make_ephemerals(DiskStore *s, const DiskRequest *q, DiskPlan *p, Undo *u, NovaException *e) {
+        json_t *list = json_object_get(q->block_device_info, "ephemerals");
+        int r = 0;
+
+        if (p->local >= 0)
+                r = make_ephemeral(s, q, &p->set.items[p->local], 0, q->instance->ephemeral_gb, NULL, u, e);
+        for (size_t n = 0; r >= 0 && n < p->n_ephemerals; n++) {
+                json_t *one = json_array_get(list, n);
+
+                r = make_ephemeral(s, q, &p->set.items[(size_t) p->ephemeral + n], (unsigned) n, json_member_integer(one, "size", 0),
+                                   json_member_string(one, "guest_format"), u, e);
+        }
+        return r;
+}
+
+static int make_swap(DiskStore *s, const DiskRequest *q, DiskPlan *p, Undo *u, NovaException *e) {
+        Filesystem f = {.type = "swap", .hooks = q->hooks};
+        char name[40];
+
+        if (p->swap < 0)
+                return 0;
+        if (p->swap_mb > INT64_MAX >> 20)
+                return exception_setf(e, EXC_INVALID_INPUT, "Invalid input received: swap of %lld MiB", (long long) p->swap_mb);
+        f.size = (uint64_t) p->swap_mb << 20;
+        (void) snprintf(name, sizeof name, "swap_%lld", (long long) p->swap_mb);
+        return make_generated(s, &p->set.items[p->swap], name, &f, u, e);
+}
+
+/* --- kernel and ramdisk --- */
+
+/* The id of a kernel or ramdisk: of the instance, or of its image. "" and "nokernel" are none. */
+static const char *boot_image(const DiskRequest *q, const char *field, bool rescue) {
+        const char *id = rescue ? NULL : instance_text(q->instance, field);
+
+        if (isempty(id))
+                id = image_meta_property(q->image_meta, field);
+        return isempty(id) || streq(id, "nokernel") ? NULL : id;
+}
+
+static int make_boot_file(DiskStore *s, const DiskRequest *q, const char *directory, const char *field, const char *name, bool rescue,
+                          char **ret, Undo *u, NovaException *e) {
+        const char *id = boot_image(q, field, rescue);
+        _cleanup_(cached_image_done) CachedImage base = {};
+        _cleanup_free_ char *path = NULL, *part = NULL;
+        int r;
+
+        if (!id)
+                return 0;
+        r = disk_path(&path, e, "%s/%s%s", directory, name, rescue ? ".rescue" : "");
+        if (r >= 0)
+                r = disk_path(&part, e, "%s.part", path);
+        if (r >= 0 && !disk_exists(path)) {
+                (void) unlink(part);
+                r = image_cache_fetch_plain(s, id, q->hooks, &base, e);
+                if (r >= 0)
+                        r = copy_raw(base.path, part, 0, q->hooks, e);
+                if (r >= 0 && undo_add(u, path) < 0)
+                        r = exception_set_errno(e, -ENOMEM, "Making a disk");
+                if (r >= 0 && rename(part, path) < 0)
+                        r = disk_failed(-errno, "Making", path, e);
+                if (r < 0)
+                        (void) unlink(part);
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(path);
+        return 0;
+}
+
+/* --- the directory --- */
+
+/* What a file that is there is: by disk.info, which its maker wrote; else by itself. */
+static int find_format(DiskStore *s, Disk *d, const json_t *info, NovaException *e) {
+        const char *known = json_member_string(info, d->path);
+        DiskInspection found;
+        int r;
+
+        if (d->format)
+                return 0;
+        if (d->config_drive)
+                return set_format(d, "raw", e);
+        if (!isempty(known) && (streq(known, "raw") || streq(known, "qcow2")))
+                return set_format(d, known, e);
+        if (!disk_exists(d->path))
+                return set_format(d, s->cow ? "qcow2" : "raw", e);
+        r = disk_look(d->path, &found, e);
+        return r < 0 ? r : set_format(d, found.format == DISK_FORMAT_QCOW2 ? "qcow2" : "raw", e);
+}
+
+static json_t *read_info(const char *directory) {
+        _cleanup_free_ char *path = NULL;
+
+        if (asprintf(&path, "%s/" INFO, directory) < 0)
+                return NULL;
+        return json_load_file(path, JSON_REJECT_DUPLICATES, NULL);      /* none, or none that can be read: the files tell */
+}
+
+/* disk.info keeps what the guest cannot change: a raw disk in which it wrote the header of a qcow2 stays raw. */
+static int write_info(const DiskSet *set, NovaException *e) {
+        json_auto_t *info = read_info(set->directory);
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        bool changed = false;
+        int r;
+
+        if (!json_is_object(info)) {
+                json_decref(info);
+                info = json_object();
+        }
+        for (size_t i = 0; i < set->n; i++) {
+                const Disk *d = &set->items[i];
+
+                if (d->config_drive || streq_ptr(json_member_string(info, d->path), d->format))
+                        continue;
+                if (json_object_set_new(info, d->path, json_string(d->format)) < 0)
+                        return exception_set_errno(e, -ENOMEM, "Writing " INFO);
+                changed = true;
+        }
+        if (!changed)
+                return 0;
+        text = json_dumps(info, JSON_SORT_KEYS);
+        if (!text)
+                return exception_set_errno(e, -ENOMEM, "Writing " INFO);
+        r = disk_path(&path, e, "%s/" INFO, set->directory);
+        if (r < 0)
+                return r;
+        r = write_file_atomic(path, text, strlen(text), 0644);
+        return r < 0 ? disk_failed(r, "Writing", path, e) : 0;
+}
+
+/* The directory; when it was not there it is what is undone. */
+static int make_directory(const char *path, Undo *u, NovaException *e) {
+        _cleanup_free_ char *parent = strndup(path, (size_t) (path_basename(path) - path));
+        int r;
+
+        if (!parent)
+                return exception_set_errno(e, -ENOMEM, "Making a directory");
+        r = make_directories(parent, 0755);
+        if (r < 0)
+                return disk_failed(r, "Making", parent, e);
+        if (mkdir(path, 0755) < 0)
+                return errno == EEXIST ? 0 : disk_failed(-errno, "Making", path, e);
+        if (undo_add(u, path) < 0) {
+                (void) rmdir(path);
+                return exception_set_errno(e, -ENOMEM, "Making a directory");
+        }
+        return 0;
+}
+
+static int make_config_drive(DiskStore *s, const DiskRequest *q, DiskPlan *p, Undo *u, NovaException *e) {
+        const Disk *d = p->config < 0 ? NULL : &p->set.items[p->config];
+
+        if (!d || disk_exists(d->path))
+                return 0;
+        if (undo_add(u, d->path) < 0)
+                return exception_set_errno(e, -ENOMEM, "Making the config drive");
+        return config_drive_make(s, q, d->path, e);
+}
+
+static int make_all(DiskStore *s, const DiskRequest *q, DiskPlan *p, bool rescue, Undo *u, NovaException *e) {
+        json_auto_t *info = NULL;
+        DiskSet *set = &p->set;
+        int r;
+
+        r = driver_step(q->hooks, "image", q->instance, e);
+        if (r >= 0)
+                r = make_directory(set->directory, u, e);
+        if (r >= 0 && p->root >= 0 && !disk_exists(set->items[p->root].path))
+                r = make_root(s, q, &set->items[p->root], rescue, u, e);
+        if (r >= 0)
+                r = make_boot_file(s, q, set->directory, "kernel_id", "kernel", rescue, &set->kernel, u, e);
+        if (r >= 0)
+                r = make_boot_file(s, q, set->directory, "ramdisk_id", "ramdisk", rescue, &set->ramdisk, u, e);
+        if (r >= 0 && !rescue)
+                r = make_ephemerals(s, q, p, u, e);
+        if (r >= 0 && !rescue)
+                r = make_swap(s, q, p, u, e);
+        if (r >= 0)
+                info = read_info(set->directory);
+        for (size_t i = 0; r >= 0 && i < set->n; i++)
+                r = find_format(s, &set->items[i], info, e);
+        if (r >= 0)
+                r = write_info(set, e);
+        if (r >= 0)
+                r = driver_step(q->hooks, "config_drive", q->instance, e);
+        if (r >= 0)
+                r = make_config_drive(s, q, p, u, e);
+        return r;
+}
+
+static void undo_free(Undo *u) {
+        undo_done(u);
+}
+
+static int create(DiskStore *s, const DiskRequest *q, bool rescue, DiskSet *ret, NovaException *e) {
+        _cleanup_(disk_plan_done) DiskPlan p = {};
+        _cleanup_(undo_free) Undo u = {};
+        int r;
+
+        assert(s && q && q->instance && ret);
+
+        /* What is left of an earlier rescue may be of another image. */
+        r = rescue ? instance_rescue_disks_delete(s, q->instance, e) : 0;
+        if (r >= 0)
+                r = disk_plan_make(s, q, rescue, &p, e);
+        if (r >= 0)
+                r = make_all(s, q, &p, rescue, &u, e);
+        if (r < 0) {
+                undo_all(&u);
+                return r;
+        }
+        *ret = p.set;
+        p.set = (DiskSet){};
+        return 0;
+}
+
+int instance_disks_create(DiskStore *s, const DiskRequest *q, DiskSet *ret, NovaException *e) {
+        return create(s, q, false, ret, e);
+}
+
+int instance_rescue_disks_create(DiskStore *s, const DiskRequest *q, DiskSet *ret, NovaException *e) {
+        return create(s, q, true, ret, e);
+}
+
+static int find_boot_file(const char *directory, const char *name, char **ret, NovaException *e) {
+        _cleanup_free_ char *path = NULL;
+        int r = disk_path(&path, e, "%s/%s", directory, name);
+
+        if (r >= 0 && disk_exists(path))
+                *ret = TAKE_PTR(path);
+        return r;
+}
+
+int instance_disks_plan(DiskStore *s, const DiskRequest *q, DiskSet *ret, NovaException *e) {
+        _cleanup_(disk_plan_done) DiskPlan p = {};
+        json_auto_t *info = NULL;
+        int r;
+
+        assert(s && q && q->instance && ret);
+
+        r = disk_plan_make(s, q, false, &p, e);
+        if (r >= 0)
+                info = read_info(p.set.directory);
+        for (size_t i = 0; r >= 0 && i < p.set.n; i++)
+                r = find_format(s, &p.set.items[i], info, e);
+        if (r >= 0)
+                r = find_boot_file(p.set.directory, "kernel", &p.set.kernel, e);
+        if (r >= 0)
+                r = find_boot_file(p.set.directory, "ramdisk", &p.set.ramdisk, e);
+        if (r < 0)
+                return r;
+        *ret = p.set;
+        p.set = (DiskSet){};
+        return 0;
+}
+
+int instance_disks_delete(DiskStore *s, const Instance *i, NovaException *e) {
+        _cleanup_free_ char *path = NULL, *going = NULL;
+        int r;
+
+        r = disk_store_directory(s, i, &path, e);
+        if (r >= 0)
+                r = disk_path(&going, e, "%s_del", path);
+        if (r < 0)
+                return r;
+        /* One step, so that a directory with half of its disks is never taken for an instance's. What an earlier try left goes too. */
+        r = remove_tree(going);
+        if (r >= 0 && rename(path, going) < 0 && errno != ENOENT)
+                r = -errno;
+        if (r >= 0)
+                r = remove_tree(going);
+        return r < 0 ? disk_failed(r, "Removing", path, e) : 0;
+}
+
+int instance_rescue_disks_delete(DiskStore *s, const Instance *i, NovaException *e) {
+        _cleanup_free_ char *path = NULL;
+        json_auto_t *info = NULL;
+        struct dirent *entry;
+        const char *key;
+        json_t *value;
+        void *next;
+        bool changed = false;
+        DIR *d;
+        int r;
+
+        r = disk_store_directory(s, i, &path, e);
+        if (r < 0)
+                return r;
+        d = opendir(path);
+        if (!d)
+                return errno == ENOENT ? 0 : disk_failed(-errno, "Reading", path, e);
+        while ((entry = readdir(d))) {
+                size_t n = strlen(entry->d_name), m = strlen(".rescue");
+
+                if (n > m && streq(entry->d_name + n - m, ".rescue") && unlinkat(dirfd(d), entry->d_name, 0) < 0 && errno != ENOENT && r >= 0)
+                        r = disk_failed(-errno, "Removing", entry->d_name, e);
+        }
+        (void) closedir(d);
+
+        info = read_info(path);
+        json_object_foreach_safe(info, next, key, value) {
+                size_t n = strlen(key), m = strlen(".rescue");
+
+                if (n > m && streq(key + n - m, ".rescue")) {
+                        (void) json_object_del(info, key);
+                        changed = true;
+                }
+        }
+        if (r >= 0 && changed) {
+                _cleanup_free_ char *file = NULL, *text = json_dumps(info, JSON_SORT_KEYS);
+
+                r = text ? disk_path(&file, e, "%s/" INFO, path) : exception_set_errno(e, -ENOMEM, "Writing " INFO);
+                if (r >= 0)
+                        r = write_file_atomic(file, text, strlen(text), 0644);
+                if (r < 0 && file)
+                        (void) disk_failed(r, "Writing", file, e);
+        }
+        return r;
+}

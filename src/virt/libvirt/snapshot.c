@@ -1,0 +1,142 @@
+/* Snapshots: the work directory, extraction by qemu-img, upload (zed 7.7). See disk.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "basic/json.h"
+#include "basic/path-util.h"
+#include "virt/libvirt/disk-private.h"
+
+void snapshot_done(Snapshot *s) {
+        if (s->directory)
+                (void) remove_tree(s->directory);
+        free(s->directory);
+        free(s->delta);
+        free(s->file);
+        free(s->format);
+        *s = (Snapshot){};
+}
+
+int disk_extract(DiskStore *s, const char *disk, const char *format, const char *to, const char *to_format, const DriverHooks *hooks,
+                 NovaException *e) {
+        bool compress = streq(to_format, "qcow2") && config_boolean(s->config, "libvirt.snapshot_compression");
+        int r;
+
+        if (disk_exists(to))
+                return disk_failed(-EEXIST, "Extracting to", to, e);
+        if (compress)
+                r = disk_tool("Extracting a disk", hooks, e, "qemu-img", "convert", "-c", "-f", format, "-O", to_format, disk, to);
+        else
+                r = disk_tool("Extracting a disk", hooks, e, "qemu-img", "convert", "-f", format, "-O", to_format, disk, to);
+        if (r < 0)
+                (void) unlink(to);
+        return r;
+}
+
+/* The format of an instance's disk: qcow2 only where disk.info or its maker says so is not enough here, the delta is ours and
+ * the disk was started as what the plan says. */
+static int format_of(const char *disk, const char **ret, NovaException *e) {
+        _cleanup_free_ char *directory = strndup(disk, (size_t) (path_basename(disk) - disk)), *path = NULL;
+        json_auto_t *info = NULL;
+        DiskInspection found;
+        const char *known;
+        int r;
+
+        if (!directory)
+                return exception_set_errno(e, -ENOMEM, "Looking at a disk");
+        r = disk_path(&path, e, "%sdisk.info", directory);
+        if (r < 0)
+                return r;
+        info = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+        known = json_member_string(info, disk);
+        if (known && (streq(known, "raw") || streq(known, "qcow2"))) {
+                *ret = streq(known, "raw") ? "raw" : "qcow2";
+                return 0;
+        }
+        r = disk_look(disk, &found, e);
+        if (r >= 0)
+                *ret = found.format == DISK_FORMAT_QCOW2 ? "qcow2" : "raw";
+        return r;
+}
+
+int snapshot_begin(DiskStore *s, const char *disk, bool live, Snapshot *ret, NovaException *e) {
+        _cleanup_(snapshot_done) Snapshot n = {};
+        _cleanup_free_ char *backing = NULL;
+        char bytes[24];
+        uint64_t size;
+        int r;
+
+        r = make_directories(s->snapshots, 0755);
+        if (r < 0)
+                return disk_failed(r, "Making", s->snapshots, e);
+        r = disk_path(&n.directory, e, "%s/tmpXXXXXX", s->snapshots);
+        if (r < 0)
+                return r;
+        if (!mkdtemp(n.directory)) {
+                r = disk_failed(-errno, "Making", n.directory, e);
+                free(n.directory);
+                n.directory = NULL;
+                return r;
+        }
+        if (live) {
+                /* The hypervisor's user writes the delta: it may pass, not look. */
+                if (chmod(n.directory, 0701) < 0)
+                        return disk_failed(-errno, "Making", n.directory, e);
+                r = disk_path(&n.delta, e, "%s/delta", n.directory);
+                if (r >= 0)
+                        r = disk_chain(disk, &size, &backing, e);
+                if (r < 0)
+                        return r;
+                (void) snprintf(bytes, sizeof bytes, "%llu", (unsigned long long) size);
+                if (backing) {
+                        DiskInspection base;
+
+                        r = disk_look(backing, &base, e);
+                        if (r >= 0)
+                                r = disk_tool("Making a snapshot", NULL, e, "qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F",
+                                              s->force_raw ? "raw" : disk_format_to_qemu(base.format), n.delta, bytes);
+                } else
+                        r = disk_tool("Making a snapshot", NULL, e, "qemu-img", "create", "-q", "-f", "qcow2", n.delta, bytes);
+                if (r < 0)
+                        return r;
+        }
+        *ret = n;
+        n = (Snapshot){};
+        return 0;
+}
+
+int snapshot_extract(DiskStore *s, Snapshot *snapshot, const char *disk, const DriverHooks *hooks, NovaException *e) {
+        const char *format = config_string(s->config, "libvirt.snapshot_image_format"), *from = snapshot->delta ?: disk, *source = "qcow2";
+        _cleanup_free_ char *file = NULL, *kept = NULL;
+        int r = 0;
+
+        if (!snapshot->delta || isempty(format))
+                r = format_of(disk, &source, e);
+        if (r < 0)
+                return r;
+        kept = strdup(isempty(format) ? source : format);
+        if (!kept)
+                return exception_set_errno(e, -ENOMEM, "Making a snapshot");
+        r = disk_path(&file, e, "%s/snapshot", snapshot->directory);
+        if (r >= 0)
+                r = disk_extract(s, from, snapshot->delta ? "qcow2" : source, file, kept, hooks, e);
+        if (r < 0)
+                return r;
+        snapshot->file = TAKE_PTR(file);
+        snapshot->format = TAKE_PTR(kept);
+        return 0;
+}
+
+int snapshot_upload(DiskStore *s, const Snapshot *snapshot, const char *image_id, const json_t *image_meta, const DriverHooks *hooks,
+                    NovaException *e) {
+        json_auto_t *meta = image_meta ? json_copy((json_t *) image_meta) : json_object();
+        ImageProgress p = disk_image_progress(hooks);
+
+        if (!snapshot->file)
+                return exception_set_errno(e, -ENOENT, "Uploading a snapshot");
+        if (json_object_set_new(meta, "disk_format", json_string(snapshot->format)) < 0 ||
+            json_object_set_new(meta, "container_format", json_string("bare")) < 0)
+                return exception_set_errno(e, -ENOMEM, "Uploading a snapshot");
+        return image_service_upload(s->images, image_id, meta, snapshot->file, &p, e);
+}
