@@ -29,6 +29,7 @@ def compute_api(url):
     import nova.conf
     import oslo_messaging
     from nova import objects, rpc
+    from nova.compute import rpcapi
     from oslo_messaging._metrics import client as metrics       # as the client's own module would
     from oslo_messaging.rpc import client as rpc_client
     conf = nova.conf.CONF
@@ -47,8 +48,8 @@ def compute_api(url):
         if rpc.TRANSPORT:
             rpc.cleanup()
         rpc.init(conf)
+        rpcapi.reset_globals()          # it keeps a client of the old one
         _transport_url = url
-    from nova.compute import rpcapi
     return rpcapi.ComputeAPI()
 
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "basic/json.h"
+#include "objects/versioned.h"
 #include "virt/libvirt/capabilities.h"
 
 #define HOST_CPU "<cpu><arch>x86_64</arch><model>kvm64</model><vendor>AMD</vendor><microcode version='1'/>" \
@@ -37,6 +38,7 @@ static void a_kvm_host_is_told_as_nova_tells_it(void **state) {
         _cleanup_(capabilities_done) Capabilities c = {};
         _cleanup_free_ char *text = NULL;
         json_auto_t *topology = NULL;
+        json_auto_t *parsed = NULL;
         char why[200];
         CpuSet online;
 
@@ -50,6 +52,8 @@ static void a_kvm_host_is_told_as_nova_tells_it(void **state) {
         CPU_SET(1, &online);
         assert_int_equal(capabilities_numa_topology(&c, &online, NULL, NULL, &text), 1);
         assert_int_equal(json_parse(text, strlen(text), &topology, why, sizeof why), 0);
+        assert_int_equal(object_parse(topology, "NUMATopology", &parsed, NULL), 0);
+        assert_true(json_equal(topology, parsed));
         assert_json(topology,
                 "{\"nova_object.name\": \"NUMATopology\", \"nova_object.namespace\": \"nova\", \"nova_object.version\": \"1.2\", "
                 "\"nova_object.data\": {\"cells\": [{\"nova_object.name\": \"NUMACell\", \"nova_object.namespace\": \"nova\", "
