@@ -1,0 +1,163 @@
+"""Notifications of the life of a guest, received by oslo.messaging's own listener and read by Nova's payload classes."""
+import os
+import sys
+import threading
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from wireclient import OnHost, eventually  # noqa: E402
+from computeclient import Cloud  # noqa: E402
+
+
+class Heard:
+    """An endpoint that keeps what it is told."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.items = []
+
+    def keep(self, priority, context, publisher_id, event_type, payload, metadata):
+        with self.lock:
+            self.items.append({'priority': priority, 'context': context, 'publisher': publisher_id, 'event': event_type, 'payload': payload,
+                               'metadata': metadata})
+
+    def info(self, *told):
+        self.keep('info', *told)
+
+    def error(self, *told):
+        self.keep('error', *told)
+
+    def of(self, uuid):
+        with self.lock:
+            return [i for i in self.items
+                    if uuid in (i['payload'].get('instance_id'), i['payload'].get('nova_object.data', {}).get('uuid'))]
+
+    def events(self, uuid):
+        return [i['event'] for i in self.of(uuid)]
+
+
+class Listening(OnHost):
+    groups = {'fake': {'vcpus': '64', 'memory_mb': '65536', 'local_gb': '4000'},
+              'oslo_messaging_notifications': {'driver': 'messagingv2'}, 'notifications': {'notification_format': 'both'}}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.cloud = Cloud(cls.url, host=cls.host, database=cls.daemon.database())
+        import oslo_messaging
+        import nova.conf
+        cls.heard = {}
+        transport = oslo_messaging.get_notification_transport(nova.conf.CONF, url=cls.url)
+        cls.addClassCleanup(transport.cleanup)
+        for topic in ('notifications', 'versioned_notifications'):
+            cls.heard[topic] = Heard()
+            listener = oslo_messaging.get_notification_listener(
+                transport, [oslo_messaging.Target(exchange='nova', topic=topic)], [cls.heard[topic]], executor='threading')
+            listener.start()
+            cls.addClassCleanup(listener.wait)
+            cls.addClassCleanup(listener.stop)
+
+    def setUp(self):
+        self.daemon.fault()
+        self.addCleanup(self.daemon.fault)
+
+    def expect(self, guest, *events):
+        """In both forms, in this order."""
+        for topic, prefix in (('notifications', 'compute.'), ('versioned_notifications', '')):
+            wanted = [prefix + e for e in events]
+            eventually(lambda: len(self.heard[topic].events(guest.uuid)) >= len(wanted), what='%s on %s; there are %r' % (
+                wanted, topic, self.heard[topic].events(guest.uuid)))
+            self.assertEqual(self.heard[topic].events(guest.uuid), wanted)
+
+    def test_the_life_of_a_guest_is_told_in_both_forms(self):
+        c = self.cloud
+        guest = c.build(metadata={'role': 'web'}, display_name='told')
+        c.wait(guest, 'active')
+        c.stop(guest)
+        c.wait(guest, 'stopped')
+        c.start(guest)
+        c.wait(guest, 'active')
+        c.pause(guest)
+        c.wait(guest, 'paused')
+        c.unpause(guest)
+        c.wait(guest, 'active')
+        c.terminate(guest)
+        c.wait_gone(guest)
+        self.expect(guest, *self.life())
+
+        told = self.heard['notifications'].of(guest.uuid)
+        self.assertEqual({i['publisher'] for i in told}, {'compute.' + self.host})
+        self.assertEqual({i['priority'] for i in told}, {'info'})
+        created = next(i['payload'] for i in told if i['event'] == 'compute.instance.create.end')
+        self.assertEqual((created['state'], created['display_name'], created['host'], created['metadata'], created['memory_mb']),
+                         ('active', 'told', self.host, {'role': 'web'}, 64))
+        self.assertTrue(created['launched_at'])
+
+        told = self.heard['versioned_notifications'].of(guest.uuid)
+        self.assertEqual({i['publisher'] for i in told}, {'nova-compute:' + self.host})
+        stopped = next(i for i in told if i['event'] == 'instance.power_off.end')
+        data = stopped['payload']['nova_object.data']
+        self.assertEqual((data['state'], data['power_state'], data['task_state']), ('stopped', 'shutdown', None))
+        self.assertEqual(data['action_initiator_user'], 'demo')
+        self.assertNotIn('auth_token', {k for k, v in stopped['context'].items() if v})
+
+    def life(self):
+        return ['instance.%s' % e for e in (
+            'create.start', 'create.end', 'power_off.start', 'power_off.end', 'power_on.start', 'power_on.end', 'pause.start',
+            'pause.end', 'unpause.start', 'unpause.end', 'delete.start', 'shutdown.start', 'shutdown.end', 'delete.end')]
+
+    def test_nova_reads_the_versioned_payloads(self):
+        from nova.notifications.objects import exception, flavor, instance, keypair  # noqa: F401
+        from nova.objects import base, fields
+        c = self.cloud
+        guest = c.build()
+        c.wait(guest, 'active')
+        self.expect(guest, 'instance.create.start', 'instance.create.end')
+        for told in self.heard['versioned_notifications'].of(guest.uuid):
+            payload = told['payload']
+            cls = getattr(instance, payload['nova_object.name'])
+            self.assertEqual(payload['nova_object.version'], cls.VERSION)
+            self.assertEqual(set(payload['nova_object.data']), set(cls.fields))
+            o = cls.__new__(cls)
+            base.NovaObject.__init__(o)
+            for name, field in cls.fields.items():
+                value = payload['nova_object.data'][name]
+                if not isinstance(field, (fields.ObjectField, fields.ListOfObjectsField)):
+                    setattr(o, name, field.from_primitive(o, name, value))
+            self.assertEqual(o.uuid, guest.uuid)
+
+    def test_a_failed_build_is_told_as_an_error(self):
+        c = self.cloud
+        self.daemon.fault('spawn:fail')
+        guest = c.build()
+        c.wait(guest, 'error')
+        self.expect(guest, 'instance.create.start', 'instance.create.error')
+        for topic in ('notifications', 'versioned_notifications'):
+            self.assertEqual([i['priority'] for i in self.heard[topic].of(guest.uuid)], ['info', 'error'])
+        failed = self.heard['notifications'].of(guest.uuid)[-1]['payload']
+        self.assertTrue(failed['message'])
+        self.assertTrue(failed['exception'])
+        fault = self.heard['versioned_notifications'].of(guest.uuid)[-1]['payload']['nova_object.data']['fault']
+        self.assertEqual(fault['nova_object.name'], 'ExceptionPayload')
+        self.assertTrue(fault['nova_object.data']['exception_message'])
+
+
+class Silent(OnHost):
+    """As it is by default."""
+    groups = {'fake': {'vcpus': '64', 'memory_mb': '65536', 'local_gb': '4000'}}
+
+    def test_nothing_is_published_by_default(self):
+        raw = self.connect()
+        queue = raw.channel.queue_declare('', exclusive=True).queue
+        for key in ('notifications.info', 'notifications.error', 'versioned_notifications.info'):
+            raw.channel.queue_bind(queue, 'nova', key)
+        cloud = Cloud(self.url, host=self.host, database=self.daemon.database())
+        guest = cloud.build()
+        cloud.wait(guest, 'active')
+        cloud.terminate(guest)
+        cloud.wait_gone(guest)
+        self.assertIsNone(raw.channel.basic_get(queue))
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)
