@@ -193,6 +193,8 @@ int compute_instance_power(ComputeManager *m, const Instance *i, PowerState *ret
 /* Before the guest starts; what was plugged stays, whoever fails unplugs. And after it is gone: what fails is logged. */
 int compute_network_plug(ComputeManager *m, const Instance *i, const json_t *network_info, NovaException *e);
 void compute_network_unplug(ComputeManager *m, const Instance *i, const json_t *network_info);
+/* Takes away what the local networks have for instances that are gone, and says so. */
+void compute_sweep_networks(ComputeManager *m);
 /* vm_state error, no task, and a fault row with @why. Returns 0, or -errno when the state could not be written. */
 int compute_instance_failed(ComputeManager *m, Instance *i, int r, const NovaException *why);
 /* Guest destroyed, network given back, row deleted (essex 11.4); volumes are not touched. */

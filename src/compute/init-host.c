@@ -220,11 +220,9 @@ static int plug(ComputeManager *m, const Instance *i, const json_t *info, PowerS
         if (json_array_size(info) == 0)
                 return 0;
 
-        if (!network_is_stub(m)) {
-                r = network_api_plug_all(m->network_api, i, info, e);
-                if (r < 0)
-                        return r;
-        }
+        r = compute_network_plug(m, i, info, e);
+        if (r < 0)
+                return r;
         r = driver_call(m, plug_vifs, &x, i, info);
         if (r < 0 && r != -EOPNOTSUPP) {
                 exception_move(e, &x);

@@ -1,13 +1,57 @@
-/* The interfaces of an instance on this host: made ready before its guest starts, taken away when it is gone. */
+/* The interfaces of an instance on this host: made ready before its guest starts, taken away when it is gone. And what the local
+ * networks have for instances that are gone: left over when the host lost its power between the end of a guest and the giving
+ * back, or when a row was removed by hand. Each is named and taken away (network/api.h). */
 #define LOG_LOGGER "nova.compute.manager"
 #include "compute/compute.h"
 
 #include "basic/log.h"
 
-int compute_network_plug(ComputeManager *m _unused_, const Instance *i _unused_, const json_t *network_info _unused_,
-                         NovaException *e _unused_) {
-        return 0;
+int compute_network_plug(ComputeManager *m, const Instance *i, const json_t *network_info, NovaException *e) {
+        if (network_is_stub(m))
+                return 0;
+        return network_api_plug_all(m->network_api, i, network_info, e);
 }
 
-void compute_network_unplug(ComputeManager *m _unused_, const Instance *i _unused_, const json_t *network_info _unused_) {
+void compute_network_unplug(ComputeManager *m, const Instance *i, const json_t *network_info) {
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+        int r;
+
+        if (network_is_stub(m))
+                return;
+        r = network_api_unplug_all(m->network_api, i, network_info, &e);
+        if (r < 0)
+                log_warning("An interface of instance %s is not taken away: %s", i->uuid, failure_text(r, &e));
+}
+
+/* 1 also when it cannot be known: what is in doubt is not taken away. */
+static int instance_exists(const char *uuid, void *userdata) {
+        ComputeManager *m = userdata;
+        _cleanup_(instance_done) Instance i = {};
+
+        return m->store->ops->instance_get(m->store, uuid, READ_DELETED_NO, &i) != 0;
+}
+
+void compute_sweep_networks(ComputeManager *m) {
+        _cleanup_(instance_list_done) InstanceList rows = {};
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+        _cleanup_free_ const char **uuids = NULL;
+        int r;
+
+        if (!network_api_is_local(m->network_api) || network_is_stub(m))
+                return;
+        r = m->store->ops->instance_list_by_host(m->store, m->host, READ_DELETED_NO, &rows);
+        if (r < 0) {
+                log_warning("Cannot look for what is left over in the local networks: %s", failure_text(r, NULL));
+                return;
+        }
+        uuids = calloc(rows.n + 1, sizeof *uuids);
+        if (!uuids)
+                return;
+        for (size_t n = 0; n < rows.n; n++)
+                uuids[n] = rows.items[n].uuid;
+        r = network_api_sweep(m->network_api, uuids, instance_exists, m, &e);
+        if (r < 0)
+                log_warning("Cannot take away what is left over in the local networks: %s", failure_text(r, &e));
+        else if (r > 0)
+                log_info("The local networks had %d things of instances that are gone.", r);
 }

@@ -127,10 +127,7 @@ int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, N
         if ((json_array_size(info) > 0 || network_api_is_local(m->network_api)) && !network_is_stub(m)) {
                 _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
 
-                r = network_api_unplug_all(m->network_api, i, info, &x);
-                if (r < 0)
-                        log_warning("An interface of deleted instance %s is not taken away: %s", i->uuid, failure_text(r, &x));
-                exception_done(&x);
+                compute_network_unplug(m, i, info);
                 r = network_api_deallocate_for_instance(m->network_api, c, i, &x);
                 if (r < 0)
                         log_warning("The network of deleted instance %s is not given back: %s", i->uuid, failure_text(r, &x));

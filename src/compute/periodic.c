@@ -253,6 +253,11 @@ static int task_poll_bandwidth_usage(Manager *manager, RequestContext *c _unused
                                       "with @offset or without", unit);
 
         r = driver_call(m, get_all_bw_usage, &x, end, now, &usages);
+        if (r == -EOPNOTSUPP && network_api_is_local(m->network_api)) {
+                /* The interfaces of guests are this host's. */
+                exception_done(&x);
+                r = network_api_get_all_bw_usage(m->network_api, &usages, &x);
+        }
         if (r == -EOPNOTSUPP) {
                 if (compute_manager_say_once(m, SAID_BANDWIDTH))
                         log_info("Bandwidth usage not supported by hypervisor.");
@@ -267,6 +272,7 @@ static int task_poll_bandwidth_usage(Manager *manager, RequestContext *c _unused
                 _cleanup_free_ char *mac = strdup(strempty(json_member_string(usage, "mac_address")));
                 BandwidthUsage row = {
                         .mac = mac,
+                        .instance_uuid = (char *) json_member_string(usage, "uuid"),
                         .start_period = end,
                         .last_refreshed = now,
                         .bw_in = json_member_integer(usage, "bw_in", 0),
@@ -370,7 +376,10 @@ static int task_heal_instance_info_cache(Manager *manager, RequestContext *c, No
 }
 
 static int task_cleanup_running_deleted_instances(Manager *manager, RequestContext *c _unused_, NovaException *e) {
-        return compute_clean_deleted_guests(manager_to_compute(manager), e);
+        ComputeManager *m = manager_to_compute(manager);
+
+        compute_sweep_networks(m);
+        return compute_clean_deleted_guests(m, e);
 }
 
 static int task_run_pending_deletes(Manager *manager, RequestContext *c _unused_, NovaException *e) {

@@ -203,6 +203,11 @@ const char *const schema_migrations[] = {
         "  UNIQUE (network_id, address)"
         ") STRICT;"
         "CREATE INDEX fixed_ips_vif ON fixed_ips (virtual_interface_id);",
+
+        /* Traffic is the sum of what counters grew by: each row has the counters as they were read last. */
+        "ALTER TABLE bw_usage_cache ADD COLUMN uuid TEXT;"
+        "ALTER TABLE bw_usage_cache ADD COLUMN last_ctr_in INTEGER;"
+        "ALTER TABLE bw_usage_cache ADD COLUMN last_ctr_out INTEGER;",
 };
 
 const size_t schema_n_migrations = ELEMENTSOF(schema_migrations);

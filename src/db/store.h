@@ -46,9 +46,10 @@ typedef struct ComputeNodeList {
 } ComputeNodeList;
 void compute_node_list_done(ComputeNodeList *l);
 
-/* One counter of bandwidth of an interface and period (bw_usage_cache). */
+/* The counters of an interface as they stand, and the period that what they grew by belongs to (bw_usage_cache). */
 typedef struct BandwidthUsage {
         char *mac;
+        char *instance_uuid;            /* may be NULL */
         usec_t start_period, last_refreshed;
         int64_t bw_in, bw_out;
 } BandwidthUsage;
@@ -121,7 +122,9 @@ typedef struct StoreOps {
         /* Removes those of the instance (NULL = none) and all that have expired; how many. */
         int (*console_token_clean)(Store *s, const char *instance_uuid);
 
-        /* The row of (mac, start_period), made if missing. last_refreshed 0 = now. */
+        /* Adds to the row of (mac, start_period), made if missing, what the counters grew by since they were read last, in whatever
+         * period. A counter that is smaller than it was began anew with the guest's interface: all of it is new. last_refreshed
+         * 0 = now. */
         int (*bandwidth_update)(Store *s, const BandwidthUsage *usage);
 
         /* Interfaces of instances with the addresses leased to them. No two have the same uuid, hardware address, or address

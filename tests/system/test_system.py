@@ -220,7 +220,42 @@ class SystemTest(unittest.TestCase):
         for path in ('/etc/written', '/run/written', '/usr/written', '/home/written'):
             done = self.machine.run('nsenter', '-t', pid, '-m', 'touch', path, check=False)
             self.assertNotEqual(done.returncode, 0, path)
-        self.assertEqual(self.machine.run('grep', 'CapBnd', '/proc/%s/status' % pid).stdout.split()[1].strip('0'), '')
+        # The network's administration, its low ports and raw sockets: no more, also not to be had.
+        status = self.machine.run('cat', '/proc/%s/status' % pid).stdout
+        for which in ('CapBnd', 'CapEff', 'CapAmb'):
+            self.assertEqual(int(re.search(r'(?m)^%s:\s*(\S+)' % which, status).group(1), 16), 1 << 10 | 1 << 12 | 1 << 13, which)
+
+    def test_the_networks_of_instances_are_made_by_the_user_nova(self):
+        """An instance with an interface stands in the database: at its start the daemon makes the bridge and has DHCP answered."""
+        network = 'd921059f-5698-5cf5-92e0-b8619736caa3'        # made of the name
+        vif, uuid = '6f9e2a10-0000-4000-8000-0000000000a1', '6f9e2a10-0000-4000-8000-0000000000b1'
+        info = json.dumps([{'id': vif, 'network': {'id': network}}])
+        now = "'2026-11-27 00:00:00.000000'"
+        self.configure(CONF.replace('report_interval', 'network = name=private,cidr=10.77.0.0/24,dhcp=yes,bridge=br-sys\nreport_interval'))
+        self.machine.run('systemctl', 'stop', UNIT)
+        self.machine.run('runuser', '-u', 'nova', '--', 'sqlite3', '/var/lib/nova/nova.sqlite',
+                         "INSERT INTO instances (id, uuid, host, vm_state, network_info, created_at) VALUES (77, '%s', 'cell-host',"
+                         " 'active', '%s', %s);"
+                         "INSERT INTO virtual_interfaces (id, uuid, address, instance_uuid, network_id, created_at) VALUES"
+                         " (77, '%s', 'fa:16:3e:00:00:77', '%s', '%s', %s);"
+                         "INSERT INTO fixed_ips (address, network_id, virtual_interface_id, created_at) VALUES ('10.77.0.2', '%s', 77, %s);"
+                         % (uuid, info, now, vif, uuid, network, now, network, now))
+        self.machine.run('systemctl', 'start', UNIT)
+        self.machine.until('ip', '-o', 'address', 'show', 'br-sys', match=r'10\.77\.0\.1/24')
+        self.machine.until('pgrep', '-u', 'nova', '-x', 'dnsmasq')
+        pid = self.machine.run('pgrep', '-x', 'dnsmasq').stdout.strip()
+        self.assertEqual(self.machine.run('cat', '/var/lib/nova/networks/%s.hosts' % network).stdout, 'fa:16:3e:00:00:77,10.77.0.2\n')
+        self.assertIn(':67 ', self.machine.run('ss', '-Hlun').stdout)
+        # It is not the service's main process: a restart leaves it, and goes on with it.
+        self.machine.run('systemctl', 'restart', UNIT)
+        self.machine.until('systemctl', 'show', '--value', '-p', 'StatusText', UNIT, match='^Running on host cell-host')
+        self.assertEqual(self.machine.run('pgrep', '-x', 'dnsmasq').stdout.strip(), pid)
+        # The instance is gone: what it had is given back, and nobody answers any more.
+        self.machine.run('systemctl', 'stop', UNIT)
+        self.machine.run('runuser', '-u', 'nova', '--', 'sqlite3', '/var/lib/nova/nova.sqlite', "DELETE FROM instances WHERE id = 77")
+        self.machine.run('systemctl', 'start', UNIT)
+        self.machine.until('sh', '-c', '! pgrep -x dnsmasq')
+        self.assertIn('which is gone: it is given back', self.journal('-o', 'cat'))
 
     def test_the_daemon_gives_up_before_systemd_does(self):
         shown = self.machine.run('nova-compute', '--show-config').stdout

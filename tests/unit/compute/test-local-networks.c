@@ -229,6 +229,24 @@ static void interfaces_and_addresses_come_and_go(void **state _unused_) {
         assert_int_equal(json_array_size(later), 0);
 }
 
+static void what_is_leased_to_instances_that_are_gone_is_given_back(void **state _unused_) {
+        _fixture_ Fixture *f = fixture_new(private);
+        Instance here = instance(1), gone = instance(2);
+        json_auto_t *a = NULL, *b = NULL;
+
+        fixture_row(f, 1, VM_ACTIVE, TASK_NONE, POWER_RUNNING);
+        fixture_row(f, 2, VM_ACTIVE, TASK_NONE, POWER_RUNNING);
+        a = allocate(f, &here, NULL);
+        b = allocate(f, &gone, NULL);
+        compute_sweep_networks(f->m);
+        assert_int_equal(fixture_query(f, "SELECT count(*) FROM virtual_interfaces"), 2);
+        assert_int_equal(f->store->ops->instance_destroy(f->store, gone.uuid), 1);
+        compute_sweep_networks(f->m);
+        assert_int_equal(fixture_query(f, "SELECT count(*) FROM virtual_interfaces"), 1);
+        assert_int_equal(fixture_query(f, "SELECT count(*) FROM virtual_interfaces WHERE instance_uuid ="
+                                       " '6f9e2a10-0000-4000-8000-000000000001'"), 1);
+}
+
 /* ---- many at once ---- */
 
 #define THREADS 16
@@ -298,6 +316,7 @@ int main(void) {
                 cmocka_unit_test(an_address_given_back_rests_as_long_as_it_can),
                 cmocka_unit_test(declared_ports_belong_to_one_instance_at_a_time),
                 cmocka_unit_test(interfaces_and_addresses_come_and_go),
+                cmocka_unit_test(what_is_leased_to_instances_that_are_gone_is_given_back),
                 cmocka_unit_test(no_address_is_leased_twice_by_many_at_once),
         };
 
