@@ -92,11 +92,15 @@ static json_t *network_json(const VirtualInterface *v, const DeclaredNetwork *n,
 }
 
 json_t *vif_to_json(const VirtualInterface *v, const DeclaredNetwork *n, const char *project_id) {
+        json_t *details = json_object();
         char device[VIF_DEVICE_MAX];
 
         vif_device_name(v->uuid, device);
-        return json_pack("{s:s, s:s, s:s, s:s, s:{}, s:{}, s:s, s:n, s:n, s:n, s:b, s:b, s:b, s:{}, s:o}", "id", v->uuid,
-                         "address", v->mac, "type", vif_type_to_string(n->vif), "vnic_type", "normal", "details", "profile",
+        /* The driver takes the tap that we made, as it is. */
+        if (details && n->vif == VIF_TAP)
+                (void) json_object_set_new(details, "unmanaged_tap", json_true());
+        return json_pack("{s:s, s:s, s:s, s:s, s:o, s:{}, s:s, s:n, s:n, s:n, s:b, s:b, s:b, s:{}, s:o}", "id", v->uuid,
+                         "address", v->mac, "type", vif_type_to_string(n->vif), "vnic_type", "normal", "details", details, "profile",
                          "devname", device, "ovs_interfaceid", "qbh_params", "qbg_params", "active", 1, "preserve_on_delete",
                          (int) v->preserve, "delegate_create", 1, "meta", "network", network_json(v, n, project_id));
 }

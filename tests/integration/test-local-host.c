@@ -240,6 +240,7 @@ static void taps_are_made_for_who_asks_and_taken_away(void **state) {
         configure(h, "name=private,id=" NETWORK ",cidr=10.1.0.0/24,bridge=br-private,vif=tap");
         info = allocate(h, INSTANCE);
         assert_string_equal(json_member_string(json_array_get(info, 0), "type"), "tap");
+        assert_true(json_member_boolean(json_object_get(json_array_get(info, 0), "details"), "unmanaged_tap", false));
         device = json_member_string(json_array_get(info, 0), "devname");
         plug(h, INSTANCE, info);
         plug(h, INSTANCE, info);
@@ -597,6 +598,18 @@ static void a_daemon_that_starts_anew_goes_on_with_the_dnsmasq_there_is(void **s
         assert_true(dnsmasq_pid(h) > 0 && dnsmasq_pid(h) != next);
 }
 
+static void dnsmasq_takes_networks_of_both_versions(void **state) {
+        Host *h = host_or_skip(state);
+        json_auto_t *info = NULL;
+
+        needs_dnsmasq();
+        configure(h, PRIVATE ",cidr=fd00:1::/64,gateway=fd00:1::1,dns=2001:db8::53,range=10.1.0.100-10.1.0.200");
+        info = allocate(h, INSTANCE);
+        plug(h, INSTANCE, info);
+        assert_true(dnsmasq_pid(h) > 0);
+        guest_gets(h, mac_of(info), "10.1.0.100");
+}
+
 static void what_dnsmasq_has_against_it_is_told(void **state) {
         Host *h = host_or_skip(state);
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
@@ -667,6 +680,7 @@ int main(void) {
                 CASE(what_cannot_be_plugged_says_why),
                 CASE(a_guest_asks_and_gets_what_is_leased_to_it),
                 CASE(a_daemon_that_starts_anew_goes_on_with_the_dnsmasq_there_is),
+                CASE(dnsmasq_takes_networks_of_both_versions),
                 CASE(what_dnsmasq_has_against_it_is_told),
                 CASE(what_belongs_to_no_instance_is_taken_away),
         };
