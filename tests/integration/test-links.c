@@ -357,16 +357,20 @@ static void an_interface_of_another_bridge_is_left_there(void **state) {
 
 /* ---- events ---- */
 
+typedef struct SeenLink {
+        char name[IF_NAMESIZE];
+        bool up;
+} SeenLink;
+
 typedef struct Seen {
-        char names[64][IF_NAMESIZE];
-        bool up[64];
+        SeenLink links[64];
         size_t n;
         unsigned told;
 } Seen;
 
 static size_t seen_find(const Seen *s, const char *name) {
         for (size_t i = 0; i < s->n; i++)
-                if (streq(s->names[i], name))
+                if (streq(s->links[i].name, name))
                         return i;
         return s->n;
 }
@@ -379,18 +383,16 @@ static void on_event(LinkChange c, const LinkInfo *link, void *userdata) {
         s->told++;
         if (c == LINK_REMOVED) {
                 assert_true(i < s->n);
-                s->n--;
-                strcpy(s->names[i], s->names[s->n]);
-                s->up[i] = s->up[s->n];
+                s->links[i] = s->links[--s->n];
                 return;
         }
         assert_int_equal(c == LINK_ADDED, i == s->n);
         if (i == s->n) {
-                assert_true(s->n < ELEMENTSOF(s->names));
+                assert_true(s->n < ELEMENTSOF(s->links));
                 s->n++;
         }
-        strcpy(s->names[i], link->name);
-        s->up[i] = link->flags & IFF_UP;
+        strcpy(s->links[i].name, link->name);
+        s->links[i].up = link->flags & IFF_UP;
 }
 
 /* Until what was told is what there is, or fails. */
@@ -407,7 +409,7 @@ static void until_equal(Netlink *n, sd_event *event, const Seen *s) {
                 for (size_t i = 0; i < n_all; i++) {
                         size_t k = seen_find(s, all[i].name);
 
-                        same += k < s->n && s->up[k] == !!(all[i].flags & IFF_UP);
+                        same += k < s->n && s->links[k].up == !!(all[i].flags & IFF_UP);
                 }
                 free(all);
                 if (same == n_all && n_all == s->n)
@@ -433,7 +435,7 @@ static void events_tell_what_happens(void **state) {
         assert_ok(link_add_veth(n, "veth0", "veth1"));
         assert_ok(link_set_up(n, "veth0", true));
         until_equal(n, event, &seen);
-        assert_true(seen.up[seen_find(&seen, "veth0")]);
+        assert_true(seen.links[seen_find(&seen, "veth0")].up);
         assert_ok(link_set_master(n, "veth0", "br-test"));
         assert_ok(link_delete(n, "br-test"));
         assert_ok(link_delete(n, "veth1"));
