@@ -90,7 +90,7 @@ int write_file_atomic(const char *path, const void *data, size_t size, unsigned 
         fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
         if (fd < 0)
                 return -errno;
-        r = write_and_sync(fd, data, size);
+        r = fchmod(fd, mode) < 0 ? -errno : write_and_sync(fd, data, size);      /* whatever the umask is */
         if (close(fd) < 0 && r >= 0)
                 r = -errno;
         if (r >= 0 && rename(temporary, path) < 0)

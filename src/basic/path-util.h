@@ -16,5 +16,5 @@ int make_directories(const char *path, unsigned mode);
 int remove_tree(const char *path);
 
 /* Writes @size bytes as file @path, whole or not at all: under another name beside it (removed when it fails), synced, renamed. The file has mode
- * @mode from its first moment. 0 or -errno. */
+ * @mode, whatever the umask is. 0 or -errno. */
 int write_file_atomic(const char *path, const void *data, size_t size, unsigned mode);

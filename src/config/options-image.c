@@ -17,7 +17,7 @@ const Option options_image[] = {
         INTEGER("max_size_gb", "256", "GiB of the largest image that is fetched or kept.", RANGE(1, 1048576)),
         INTEGER("max_virtual_size_gb", "16384", "GiB of the largest disk that an image may say it is.", RANGE(1, 8388608)),
         INTEGER("http_connect_timeout", "30", "Seconds to reach a web server.", RANGE(1, 3600)),
-        INTEGER("http_stall_timeout", "60", "Seconds without a byte after which a transfer is broken.", RANGE(1, 3600)),
+        INTEGER("http_stall_timeout", "60", "Seconds below 1 KiB a second after which a transfer is broken.", RANGE(1, 3600)),
         INTEGER("http_retries", "3", "Times a broken transfer is taken up again where it broke.", RANGE(0, 1000)),
         INTEGER("http_redirects", "5", "Redirects that are followed.", RANGE(0, 50)),
         STRING("http_ca_file", NULL, "Certificates of the authorities that are trusted; unset: the system's."),

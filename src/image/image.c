@@ -131,16 +131,31 @@ static int copy_file(ImageSink *k, int fd, NovaException *e) {
 static int resolve(ImageService *s, const char *id, json_t **ret_meta, int *ret_fd, char **ret_url, NovaException *e) {
         if (!image_id_is_url(id))
                 return image_local_show(s, id, ret_meta, ret_fd, ret_url, e);
-        return image_not_found(id, e);
+        *ret_fd = -1;
+        return image_url_show(s, id, ret_meta, ret_url, e);
 }
 
 int image_service_show(ImageService *s, const char *id, json_t **ret_meta, NovaException *e) {
         _cleanup_close_ int fd = -1;
         _cleanup_free_ char *url = NULL;
+        json_auto_t *meta = NULL;
+        uint64_t size;
+        int r;
 
         assert(s && id && ret_meta);
 
-        return resolve(s, id, ret_meta, &fd, &url, e);
+        r = resolve(s, id, &meta, &fd, &url, e);
+        if (r < 0)
+                return r;
+        if (url && image_meta_integer(meta, "size", 0) == 0) {
+                r = image_http_size(s, id, url, &size, e);
+                if (r < 0)
+                        return r;
+                if (json_object_set_new(meta, "size", json_integer((json_int_t) MIN(size, (uint64_t) INT64_MAX))) < 0)
+                        return exception_set_errno(e, -ENOMEM, "Asking for an image");
+        }
+        *ret_meta = TAKE_PTR(meta);
+        return 0;
 }
 
 int image_service_download(ImageService *s, const char *id, int fd, const ImageProgress *p, json_t **ret_meta, NovaException *e) {
@@ -164,7 +179,7 @@ int image_service_download(ImageService *s, const char *id, int fd, const ImageP
         if (r < 0)
                 return exception_set_errno(e, r, "Fetching an image");
         k.total = (uint64_t) image_meta_integer(meta, "size", 0);
-        r = copy_file(&k, from, e);
+        r = url ? image_http_fetch(s, id, url, &k, e) : copy_file(&k, from, e);
         if (r >= 0)
                 r = image_sink_verify(&k, meta, e);
         if (r >= 0 && json_object_set_new(meta, "size", json_integer((json_int_t) k.done)) < 0)

@@ -42,6 +42,8 @@ int image_sink_init(ImageSink *k, const char *id, int fd, uint64_t max, const ch
 void image_sink_done(ImageSink *k);
 /* 0; -ECANCELED; ImageUnacceptable when more than max or the total comes; NovaException with the disk's errno. */
 int image_sink_write(ImageSink *k, const void *data, size_t n, NovaException *e);
+/* From the beginning again. The total stays. */
+int image_sink_restart(ImageSink *k, NovaException *e);
 /* Gives the file its length and returns the sums as hex; each may be NULL. The sink takes nothing afterwards. */
 int image_sink_finish(ImageSink *k, char **ret_md5, char **ret_strong, NovaException *e);
 /* Whether the sums are those of @meta, as far as it has any; then also whether the size is. ImageUnacceptable. */
@@ -63,9 +65,13 @@ int image_local_delete(const ImageService *s, const char *id, NovaException *e);
 /* metadata.c: <id>.json to Nova's dictionary and back. @sidecar NULL: there is none. */
 int image_metadata_read(const char *id, const json_t *sidecar, json_t **ret, NovaException *e);
 
-/* http.c */
+/* url.c */
 /* Whether the configuration lets requests name @url. */
 bool image_url_is_allowed(const ImageService *s, const char *url);
+/* Nova's dictionary of an image that is named by its URL, as far as the URL tells, and what to fetch. */
+int image_url_show(const ImageService *s, const char *id, json_t **ret_meta, char **ret_url, NovaException *e);
+
+/* http.c */
 /* Fetches @url to @k, taking it up again where it breaks. */
 int image_http_fetch(const ImageService *s, const char *id, const char *url, ImageSink *k, NovaException *e);
 /* The length that the server says; 0 when it says none. */

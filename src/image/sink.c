@@ -107,6 +107,17 @@ int image_sink_write(ImageSink *k, const void *data, size_t n, NovaException *e)
         return 0;
 }
 
+int image_sink_restart(ImageSink *k, NovaException *e) {
+        const EVP_MD *strong = k->strong ? EVP_MD_CTX_get0_md(k->strong) : NULL;
+
+        if (k->fd >= 0 && ftruncate(k->fd, 0) < 0)
+                return exception_set_errno(e, -errno, "Writing an image");
+        if (EVP_DigestInit_ex(k->md5, EVP_md5(), NULL) != 1 || (strong && EVP_DigestInit_ex(k->strong, strong, NULL) != 1))
+                return exception_set_errno(e, -ENOMEM, "Summing an image");
+        k->done = 0;
+        return 0;
+}
+
 static int hash_end(EVP_MD_CTX **context, char **ret) {
         uint8_t sum[EVP_MAX_MD_SIZE];
         unsigned n = 0;

@@ -34,7 +34,15 @@ int disk_look(const char *path, DiskInspection *ret, NovaException *e);
 int disk_backing(int fd, char **ret);
 /* The size of the disk in @path that a guest sees, and what it lies over (NULL = nothing). */
 int disk_chain(const char *path, uint64_t *ret_size, char **ret_backing, NovaException *e);
-/* An empty file of @size bytes that was not there, mode 0644. */
+/* What is made below instances_path is for the hypervisor's users to get at, whatever our umask is: files that it may read,
+ * directories that it may pass through. What it writes it is given by libvirt. */
+#define DISK_FILE_MODE 0644
+#define DISK_DIRECTORY_MODE 0711
+/* mkdir -p; only the last one gets the mode. 1 if it was made, 0 if it was there. */
+int disk_make_directory(const char *path, NovaException *e);
+/* A new file. The descriptor, or -errno with @e. */
+int disk_make_file(const char *path, NovaException *e);
+/* An empty file of @size bytes that was not there. */
 int disk_make_empty(const char *path, uint64_t size, NovaException *e);
 /* fsync of the file, rename, fsync of its directory. */
 int disk_put_in_place(const char *from, const char *to, NovaException *e);

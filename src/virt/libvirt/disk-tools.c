@@ -114,12 +114,45 @@ int disk_chain(const char *path, uint64_t *ret_size, char **ret_backing, NovaExc
         return 0;
 }
 
-int disk_make_empty(const char *path, uint64_t size, NovaException *e) {
-        _cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+int disk_make_directory(const char *path, NovaException *e) {
+        _cleanup_free_ char *parent = strndup(path, (size_t) (path_basename(path) - path));
+        int r;
 
-        if (fd < 0 || ftruncate(fd, (off_t) size) < 0)
+        if (!parent)
+                return exception_set_errno(e, -ENOMEM, "Making a directory");
+        r = make_directories(parent, DISK_DIRECTORY_MODE);
+        if (r < 0)
+                return disk_failed(r, "Making", parent, e);
+        if (mkdir(path, DISK_DIRECTORY_MODE) < 0)
+                return errno == EEXIST ? 0 : disk_failed(-errno, "Making", path, e);
+        if (chmod(path, DISK_DIRECTORY_MODE) < 0) {
+                r = disk_failed(-errno, "Making", path, e);
+                (void) rmdir(path);
+                return r;
+        }
+        return 1;
+}
+
+int disk_make_file(const char *path, NovaException *e) {
+        _cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, DISK_FILE_MODE);
+
+        if (fd < 0)
                 return disk_failed(-errno, "Making", path, e);
-        return 0;
+        if (fchmod(fd, DISK_FILE_MODE) < 0) {
+                int r = disk_failed(-errno, "Making", path, e);
+
+                (void) unlink(path);
+                return r;
+        }
+        return TAKE_FD(fd);
+}
+
+int disk_make_empty(const char *path, uint64_t size, NovaException *e) {
+        _cleanup_close_ int fd = disk_make_file(path, e);
+
+        if (fd < 0)
+                return fd;
+        return ftruncate(fd, (off_t) size) < 0 ? disk_failed(-errno, "Making", path, e) : 0;
 }
 
 static int sync_path(const char *path, int flags) {
@@ -149,7 +182,7 @@ int disk_lock(DiskStore *s, const char *name, const DriverHooks *hooks, NovaExce
         r = disk_path(&path, e, "%s/nova-%s", s->locks, name);
         if (r < 0)
                 return r;
-        r = make_directories(s->locks, 0755);
+        r = disk_make_directory(s->locks, e);
         if (r >= 0)
                 r = file_lock_wait(path, LOCK_TIMEOUT, hooks ? hooks->cancelled : NULL, hooks ? hooks->userdata : NULL);
         return r < 0 ? disk_failed(r, "Locking", path, e) : r;

@@ -29,6 +29,8 @@ static int set_format(Disk *d, const char *format, NovaException *e) {
 static int finish_disk(DiskStore *s, Disk *d, const char *part, uint64_t size, Undo *u, NovaException *e) {
         int r;
 
+        if (chmod(part, DISK_FILE_MODE) < 0)
+                return disk_failed(-errno, "Making", d->path, e);
         if (s->preallocate && size > 0) {
                 _cleanup_close_ int fd = open(part, O_RDWR | O_CLOEXEC);
 
@@ -60,9 +62,9 @@ static int copy_raw(const char *from, const char *to, uint64_t size, const Drive
 
         if (in < 0 || fstat(in, &st) < 0)
                 return disk_failed(-errno, "Reading", from, e);
-        out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+        out = disk_make_file(to, e);
         if (out < 0)
-                return disk_failed(-errno, "Making", to, e);
+                return out;
         if (ioctl(out, FICLONE, in) < 0) {
                 off_t at = 0;
 
@@ -455,16 +457,10 @@ static int write_info(const DiskSet *set, NovaException *e) {
 
 /* The directory; when it was not there it is what is undone. */
 static int make_directory(const char *path, Undo *u, NovaException *e) {
-        _cleanup_free_ char *parent = strndup(path, (size_t) (path_basename(path) - path));
-        int r;
+        int r = disk_make_directory(path, e);
 
-        if (!parent)
-                return exception_set_errno(e, -ENOMEM, "Making a directory");
-        r = make_directories(parent, 0755);
-        if (r < 0)
-                return disk_failed(r, "Making", parent, e);
-        if (mkdir(path, 0755) < 0)
-                return errno == EEXIST ? 0 : disk_failed(-errno, "Making", path, e);
+        if (r <= 0)
+                return r;
         if (undo_add(u, path) < 0) {
                 (void) rmdir(path);
                 return exception_set_errno(e, -ENOMEM, "Making a directory");

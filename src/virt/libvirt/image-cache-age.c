@@ -119,7 +119,7 @@ static bool remove_cached(DiskStore *s, const char *name, int64_t age, bool half
                 *strrchr(locked, '.') = '\0';
         if (asprintf(&path, "%s/%s", s->base, name) < 0 || asprintf(&lock_path, "%s/nova-%s", s->locks, locked) < 0)
                 return false;
-        lock = make_directories(s->locks, 0755) < 0 ? -1 : file_lock(lock_path);
+        lock = disk_make_directory(s->locks, NULL) < 0 ? -1 : file_lock(lock_path);
         if (lock < 0 || stat(path, &st) < 0)
                 return false;
         (void) clock_gettime(CLOCK_REALTIME, &now);

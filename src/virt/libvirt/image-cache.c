@@ -84,11 +84,11 @@ static int judge(DiskStore *s, const char *id, const json_t *meta, const DiskIns
 }
 
 static int download(DiskStore *s, const char *id, const char *part, const DriverHooks *hooks, json_t **ret_meta, NovaException *e) {
-        _cleanup_close_ int fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+        _cleanup_close_ int fd = disk_make_file(part, e);
         ImageProgress p = disk_image_progress(hooks);
 
         if (fd < 0)
-                return disk_failed(-errno, "Making", part, e);
+                return fd;
         return image_service_download(s->images, id, fd, &p, ret_meta, e);
 }
 
@@ -106,7 +106,7 @@ static int keep(DiskStore *s, const char *id, const char *part, const char *conv
         if (r >= 0)
                 r = disk_tool(what, hooks, e, "qemu-img", "convert", "-f", format, "-O", "raw", part, converted);
         /* Its bytes are a guest's and may look like anything; its size is the disk's. */
-        if (r >= 0 && stat(converted, &st) < 0)
+        if (r >= 0 && (chmod(converted, DISK_FILE_MODE) < 0 || stat(converted, &st) < 0))
                 r = disk_failed(-errno, "Looking at", converted, e);
         if (r >= 0 && (uint64_t) st.st_size < found->virtual_size)
                 r = unacceptable(id, "its disk is smaller than it says", e);
@@ -147,9 +147,7 @@ static int fetch(DiskStore *s, const char *id, const json_t *meta, bool plain, u
 }
 
 static int make_base(DiskStore *s, NovaException *e) {
-        int r = make_directories(s->base, 0755);
-
-        return r < 0 ? disk_failed(r, "Making", s->base, e) : 0;
+        return disk_make_directory(s->base, e);
 }
 
 /* The cache goes by when a file was used last. Not ours to touch (another owner's): then it is young enough by itself, or used. */

@@ -67,10 +67,9 @@ int snapshot_begin(DiskStore *s, const char *disk, bool live, Snapshot *ret, Nov
         uint64_t size;
         int r;
 
-        r = make_directories(s->snapshots, 0755);
-        if (r < 0)
-                return disk_failed(r, "Making", s->snapshots, e);
-        r = disk_path(&n.directory, e, "%s/tmpXXXXXX", s->snapshots);
+        r = disk_make_directory(s->snapshots, e);
+        if (r >= 0)
+                r = disk_path(&n.directory, e, "%s/tmpXXXXXX", s->snapshots);
         if (r < 0)
                 return r;
         if (!mkdtemp(n.directory)) {

@@ -446,6 +446,27 @@ static void a_full_disk_is_told_and_leaves_nothing(void **state) {
         }
 }
 
+/* The unit's umask is 0077; the hypervisor runs as another user. */
+static void the_hypervisor_gets_at_the_files(void **state) {
+        DiskFixture *f = *state;
+        mode_t former = umask(0077);
+
+        for (int cow = 0; cow < 2; cow++) {
+                _cleanup_(disk_set_done) DiskSet set = {};
+                _cleanup_free_ char *modes = NULL;
+
+                disk_configure(f, ARGV(cow ? "use_cow_images=true" : "use_cow_images=false"));
+                make_image(f, IMAGE, "qcow2", NULL, "4M", NULL);
+                f->instance.swap_mb = f->instance.ephemeral_gb = 1;
+                assert_created(f, (DiskRequest){}, &set);
+                modes = run(ARGV("sh", "-c", "cd $0; find _base " UUID " snapshots locks -type d -printf '%m ' 2>/dev/null; find _base " UUID " -type f -printf '%m\\n' | sort -u",
+                                 in_folder(f, "instances")));
+                assert_string_equal(modes, "711 711 711 644\n");
+                free(run(ARGV("sh", "-c", "rm -r $0/*", in_folder(f, "instances"))));
+        }
+        (void) umask(former);
+}
+
 static bool cancelled_at_once(void *userdata) {
         return true;
 }
@@ -659,6 +680,7 @@ int main(void) {
                 CASE(a_disk_that_is_there_stays),
                 CASE(a_raw_disk_stays_raw_whatever_the_guest_writes),
                 CASE(kernel_and_ramdisk_are_fetched),
+                CASE(the_hypervisor_gets_at_the_files),
                 CASE(a_cancelled_build_leaves_nothing),
                 CASE(deleting_takes_all_and_may_be_done_again),
                 CASE(a_rescue_has_a_disk_of_its_own),
