@@ -8,6 +8,7 @@
 
 #include "basic/log.h"
 #include "basic/path-util.h"
+#include "compute/dry-run.h"
 #include "compute/hooks.h"
 #include "config.h"
 #include "daemon.h"
@@ -62,6 +63,12 @@ int main(int argc, char **argv) {
         case CONFIG_SHOW:
                 config_print(config, stdout);
                 return 0;
+        case CONFIG_RECOVER_DRY_RUN:
+                (void) daemon_setup_logging(config, program, &error);
+                r = compute_recover_dry_run(config, program, stdout, &failure);
+                if (r < 0)
+                        fprintf(stderr, "%s: %s\n", program, failure.message ? failure.message : strerror(-r));
+                return r < 0 ? EXIT_FAILURE : 0;
         case CONFIG_RUN:
                 break;
         }

@@ -258,6 +258,10 @@ static int failed(Build *b, int failure, NovaException *why) {
         return failure;
 }
 
+static int was_interrupted(NovaException *e, const char *uuid) {
+        return exception_setf(e, EXC_BUILD_ABORT, "Build of instance %s aborted: nova-compute ended while it was built", uuid);
+}
+
 /* An earlier run of the daemon was ended in the middle of this build. */
 static int interrupted(InstanceCall *c, NovaException *e) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
@@ -275,7 +279,7 @@ static int interrupted(InstanceCall *c, NovaException *e) {
                 exception_move(e, &x);
                 return r;
         }
-        return exception_setf(e, EXC_BUILD_ABORT, "Build of instance %s aborted: nova-compute ended while it was built", c->i->uuid);
+        return was_interrupted(e, c->i->uuid);
 }
 
 static int build(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
@@ -339,7 +343,9 @@ static int find(InstanceCall *c, const char *uuid, NovaException *e) {
                         return exists(e, uuid);
                 if (i->vm_state == VM_BUILDING)
                         return 1;
-                return i->vm_state == VM_ERROR ? exists(e, uuid) : 0;
+                if (i->vm_state != VM_ERROR)
+                        return 0;
+                return operation_is_interrupted(c->operation) ? was_interrupted(e, uuid) : exists(e, uuid);
         }
 
         r = build_new_instance(m, c->args, uuid, i, e);

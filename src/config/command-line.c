@@ -50,7 +50,8 @@ static char file_argument(const char *name, size_t n) {
 }
 
 static bool action_argument(const char *name, size_t n, ConfigAction *ret) {
-        static const char *const names[] = { [CONFIG_HELP] = "help", [CONFIG_VERSION] = "version", [CONFIG_SHOW] = "show_config" };
+        static const char *const names[] = { [CONFIG_HELP] = "help", [CONFIG_VERSION] = "version", [CONFIG_SHOW] = "show_config",
+                                               [CONFIG_RECOVER_DRY_RUN] = "recover_dry_run" };
 
         for (size_t i = CONFIG_HELP; i < ELEMENTSOF(names); i++)
                 if (flag_equals(names[i], name, n)) {

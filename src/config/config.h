@@ -92,6 +92,7 @@ typedef enum ConfigAction {
         CONFIG_HELP,
         CONFIG_VERSION,
         CONFIG_SHOW,
+        CONFIG_RECOVER_DRY_RUN,
 } ConfigAction;
 ConfigAction config_action(const Config *c);
 

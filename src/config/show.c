@@ -88,6 +88,7 @@ void config_print_help(FILE *f, const char *program) {
                 "  --config-dir DIR      read DIR/*.conf (repeatable) instead of the default directories\n"
                 "  --flagfile FILE       read FILE: one --name=value a line, or like a configuration file\n"
                 "  --show-config         print every option with its value and where it is from, and exit\n"
+                "  --recover-dry-run     print what a start would do with what an earlier run left, change nothing, and exit\n"
                 "  -h, --help            print this and exit\n"
                 "  --version             print the version and exit\n\n"
                 "Every option of the configuration may be given as --name VALUE or --name=VALUE, those of a group as\n"

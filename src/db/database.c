@@ -228,13 +228,35 @@ static int set_up(Database *d, bool may_write) {
         return r;
 }
 
+/* For a look that leaves no trace. */
+static int look_only(const Database *d) {
+        if (faccessat(AT_FDCWD, d->path, R_OK, AT_EACCESS) < 0)
+                return store_failed(-errno, "The database %s cannot be read by user %u: %s", d->path, (unsigned) geteuid(), strerror(errno));
+        return store_failed(0, "The database %s is only looked at", d->path);
+}
+
+/* A file whose log is there may be written by others meanwhile, and is read with it. One without has all in itself; SQLite
+ * would make a log. */
+static int uri_of(const Database *d, char **ret) {
+        _cleanup_free_ char *path = NULL;
+        size_t n = 0;
+
+        path = malloc(3 * strlen(d->path) + 1);
+        for (const char *c = d->path; path && *c; c++)
+                n += (size_t) sprintf(path + n, strchr("%?#", *c) ? "%%%02x" : "%c", *c);
+        if (!path || asprintf(ret, "file:%s?%s", path, wal_id(d).ino == 0 ? "immutable=1" : "mode=ro") < 0)
+                return store_failed(-ENOMEM, "Out of memory");
+        return 0;
+}
+
 static int open_handle(Database *d) {
+        _cleanup_free_ char *uri = NULL;
         char why[512];
         int r, rc, access;
 
         close_handle(d);
 
-        access = look(d);
+        access = d->read_only ? look_only(d) : look(d);
         if (access < 0)
                 return access;
         if (access > 0) {
@@ -247,8 +269,11 @@ static int open_handle(Database *d) {
         } else
                 (void) snprintf(why, sizeof why, "%s", store_last_error());
 
-        rc = sqlite3_open_v2(d->path, &d->handle,
-                             (access > 0 ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX, NULL);
+        if (d->read_only && (r = uri_of(d, &uri)) < 0)
+                return r;
+        rc = sqlite3_open_v2(uri ? uri : d->path, &d->handle,
+                             (access > 0 ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | (uri ? SQLITE_OPEN_URI : 0) | SQLITE_OPEN_NOMUTEX,
+                             NULL);
         r = rc == SQLITE_OK ? 0 : database_failed(d, rc);
         if (r >= 0)
                 r = set_up(d, access > 0);

@@ -47,6 +47,7 @@ typedef struct Database {
         const char *const *migrations;  /* its schema; the store's unless set after database_init */
         size_t n_migrations;
         int application_id;             /* marks our files of that schema */
+        bool read_only;                 /* nothing is made, locked or written, whatever may be */
 
         pthread_mutex_t mutex;          /* guards taken */
         pthread_cond_t free;

@@ -483,22 +483,21 @@ int journal_new_from_config(Journal **ret, const Config *config, NovaException *
 /* ---- without changing anything ---- */
 
 int journal_peek(const char *path, JournalRowList *ret) {
-        _cleanup_free_ char *uri = NULL, *log = NULL;
         Database d;
-        int r, rc;
+        int r;
 
         if (access(path, F_OK) < 0)
                 return errno == ENOENT ? 0 : store_failed(-errno, "The journal %s cannot be read: %s", path, strerror(errno));
-        /* Without a log SQLite would make one; then nothing can be in it either. */
-        if (asprintf(&log, "%s-wal", path) < 0)
-                log = NULL;
-        if (!log || asprintf(&uri, "file:%s?%s", path, access(log, F_OK) < 0 ? "immutable=1" : "mode=ro") < 0)
-                return -ENOMEM;
         r = database_init(&d, path, true, BUSY_TIMEOUT);
         if (r < 0)
                 return r;
-        rc = sqlite3_open_v2(uri, &d.handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
-        r = rc == SQLITE_OK ? journal_load(&d, NULL, ret) : database_failed(&d, rc);
+        d.read_only = true;
+        d.migrations = journal_migrations;
+        d.n_migrations = journal_n_migrations;
+        d.application_id = JOURNAL_APPLICATION_ID;
+        r = database_enter(&d, ACCESS_READ);
+        if (r >= 0)
+                r = database_leave(&d, journal_load(&d, NULL, ret));
         database_done(&d);
         return r < 0 ? r : 1;
 }

@@ -77,6 +77,7 @@ int local_store_new(Store **ret, const LocalStoreSettings *settings) {
                 return r;
         }
         l->database.debug = settings->debug;
+        l->database.read_only = settings->read_only;
         *ret = &l->store;
         return 0;
 }

@@ -16,6 +16,7 @@ typedef struct LocalStoreSettings {
         bool synchronous;               /* false: SQLite does not wait for the disk, and a loss of power may damage the file */
         usec_t timeout;                 /* busy timeout */
         unsigned debug;                 /* sql_connection_debug */
+        bool read_only;                 /* a look beside the daemon, or without it */
 } LocalStoreSettings;
 
 /* Not yet open. 0 or -ENOMEM. */

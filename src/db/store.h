@@ -148,6 +148,8 @@ struct Store {
 
 /* Makes the store that state_backend and sql_connection name, not yet open. A wrong URL or backend: -EINVAL with @e. */
 int store_new(Store **ret, const Config *config, NovaException *e);
+/* The same to look at without a trace: no lock, no migration; what writes is -EROFS. Also while a daemon uses it. */
+int store_new_read_only(Store **ret, const Config *config, NovaException *e);
 static inline Store *store_free(Store *s) {
         return s ? s->ops->free(s) : NULL;
 }
