@@ -19,7 +19,11 @@ void libvirt_watch_calls(LibvirtDriver *d) {
         char why[200];
 
         for (const LibvirtUse *u = d->call_timeout > 0 ? d->uses : NULL; u; u = u->next)
-                if (u->connection == d->connection)
+                if (u->connection == d->connection && !u->patient)
+                        oldest = u;
+
+        for (const LibvirtUse *u = oldest ? d->uses : NULL; u; u = u->next)     /* a use may have begun its time anew */
+                if (u->connection == d->connection && !u->patient && u->started < oldest->started)
                         oldest = u;
 
         if (!oldest || now_monotonic() < oldest->started + d->call_timeout) {
@@ -70,4 +74,32 @@ void libvirt_use_done(LibvirtUse *u) {
                 (void) virConnectClose(u->connection);
         }
         libvirt_driver_unref(u->d);
+}
+
+void libvirt_use_again(LibvirtUse *u, bool patient) {
+        pthread_mutex_lock(&u->d->lock);
+        u->started = now_monotonic();
+        u->patient = patient;
+        pthread_mutex_unlock(&u->d->lock);
+}
+
+unsigned libvirt_events_seen(LibvirtUse *u) {
+        unsigned events;
+
+        pthread_mutex_lock(&u->d->lock);
+        events = u->d->events;
+        u->started = now_monotonic();
+        pthread_mutex_unlock(&u->d->lock);
+        return events;
+}
+
+void libvirt_wait_event(LibvirtUse *u, unsigned seen, usec_t deadline) {
+        LibvirtDriver *d = u->d;
+        usec_t end = MIN(deadline, now_monotonic() + USEC_PER_SEC);
+
+        pthread_mutex_lock(&d->lock);
+        while (d->events == seen && !d->stopping && now_monotonic() < end)
+                libvirt_wait(d, end);
+        u->started = now_monotonic();
+        pthread_mutex_unlock(&d->lock);
 }

@@ -93,6 +93,13 @@ static void on_close(virConnectPtr connection, int reason, void *userdata) {
                 libvirt_lost(userdata, connection, why[reason]);
 }
 
+void libvirt_count_event(LibvirtDriver *d) {
+        pthread_mutex_lock(&d->lock);
+        d->events++;
+        pthread_cond_broadcast(&d->changed);
+        pthread_mutex_unlock(&d->lock);
+}
+
 /* On libvirt's thread: no libvirt call that could wait, only the copy of what happened. */
 static int on_lifecycle(virConnectPtr connection _unused_, virDomainPtr domain, int event, int detail, void *userdata) {
         char uuid[VIR_UUID_STRING_BUFLEN];
@@ -100,6 +107,7 @@ static int on_lifecycle(virConnectPtr connection _unused_, virDomainPtr domain, 
 
         if (libvirt_event_state(event, detail, &state) && virDomainGetUUIDString(domain, uuid) >= 0)
                 tell(userdata, &(DriverEvent){ .type = DRIVER_EVENT_LIFECYCLE, .uuid = uuid, .state = state });
+        libvirt_count_event(userdata);
         return 0;
 }
 
@@ -234,6 +242,8 @@ static int open_connection(LibvirtDriver *d, NovaException *e) {
         r = check_versions(&u, e);
         if (r >= 0)
                 r = watch(&u, &event_id, e);
+        if (r >= 0)
+                atomic_store(&d->has_filters, virConnectNumOfNWFilters(u.connection) >= 0);
         if (r < 0) {
                 drop(u.connection, event_id);
                 return r;

@@ -1,4 +1,4 @@
-/* The libvirt driver: its object and its module. The guests' life is not here yet: those entries are NULL. */
+/* The libvirt driver: its object and its module. Moving guests and volumes are not here yet: those entries are NULL. */
 #include "virt/libvirt/private.h"
 
 #include <errno.h>
@@ -21,6 +21,11 @@ void libvirt_driver_unref(LibvirtDriver *d) {
         free(d->storage_ip);
         free(d->instances_path);
         free(d->hostname);
+        free(d->rescue_image);
+        free(d->rescue_kernel);
+        free(d->rescue_ramdisk);
+        guest_options_done(&d->guests);
+        disk_store_free(d->disks);
         free((ComputeDriverOps *) d->base.ops);
         free(d);
 }
@@ -79,6 +84,14 @@ static ComputeDriverOps *ops_new(void) {
         libvirt_host_ops(ops);
         libvirt_guest_ops(ops);
         libvirt_states_ops(ops);
+        libvirt_life_ops(ops);
+        libvirt_power_ops(ops);
+        libvirt_rescue_ops(ops);
+        libvirt_snapshot_ops(ops);
+        libvirt_console_ops(ops);
+        libvirt_diagnostics_ops(ops);
+        libvirt_agent_ops(ops);
+        libvirt_interface_ops(ops);
         return ops;
 }
 
@@ -112,12 +125,26 @@ static int read_options(LibvirtDriver *d, const Config *config, NovaException *e
                 r = copy(config_string(config, "my_block_storage_ip"), &d->storage_ip);
         if (r >= 0)
                 r = copy(strempty(config_string(config, "instances_path")), &d->instances_path);
+        if (r >= 0)
+                r = copy(config_string(config, "libvirt.rescue_image_id"), &d->rescue_image);
+        if (r >= 0)
+                r = copy(config_string(config, "libvirt.rescue_kernel_id"), &d->rescue_kernel);
+        if (r >= 0)
+                r = copy(config_string(config, "libvirt.rescue_ramdisk_id"), &d->rescue_ramdisk);
         if (r < 0)
                 return exception_set_errno(e, r, "The libvirt driver could not be constructed");
+        r = guest_options_read(&d->guests, config, e);
+        if (r >= 0)
+                r = disk_store_new(&d->disks, config, e);
+        if (r < 0)
+                return r;
 
         d->keepalive_interval = (int) config_integer(config, "libvirt.keepalive_interval");
         d->keepalive_count = (unsigned) config_integer(config, "libvirt.keepalive_count");
 
+        d->soft_reboot_timeout = (usec_t) config_integer(config, "libvirt.wait_soft_reboot_seconds") * USEC_PER_SEC;
+        d->detach_attempts = (unsigned) config_integer(config, "libvirt.device_detach_attempts");
+        d->detach_timeout = (usec_t) config_integer(config, "libvirt.device_detach_timeout") * USEC_PER_SEC;
         d->call_timeout = (usec_t) config_integer(config, "libvirt.call_timeout") * USEC_PER_SEC;
 
         r = read_cpu_set(config, "compute.cpu_shared_set", &d->shared, e);
@@ -156,6 +183,7 @@ static ComputeDriver *libvirt_construct(const Config *config, NovaException *e) 
         d->base = (ComputeDriver){ .magic = COMPUTE_DRIVER_MAGIC, .abi = COMPUTE_DRIVER_ABI, .ops = ops_new() };
         d->refs = 1;
         d->event_id = -1;
+        d->direct_io = -1;
         pthread_mutex_init(&d->open_lock, NULL);
         pthread_mutex_init(&d->lock, NULL);
         pthread_cond_init(&d->changed, NULL);

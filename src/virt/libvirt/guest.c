@@ -97,8 +97,7 @@ int libvirt_domains(const LibvirtUse *u, unsigned flags, DomainList *ret, NovaEx
         return 0;
 }
 
-/* The errno that libvirt_domain left in @e; @e may be NULL. */
-static int not_found(const NovaException *e) {
+int libvirt_no_domain(const NovaException *e) {
         return exception_is_set(e) && e->error < 0 ? e->error : -ENOENT;
 }
 
@@ -111,7 +110,7 @@ static int libvirt_get_info(ComputeDriver *driver, const Instance *i, DomainInfo
                 return u.r;
         domain = libvirt_domain(&u, i, e);
         if (!domain)
-                return not_found(e);
+                return libvirt_no_domain(e);
         if (virDomainGetInfo(domain, &info) < 0)
                 return libvirt_failed(&u, "The state of a domain", i, e);
 
@@ -189,18 +188,20 @@ static int libvirt_list_instance_uuids(ComputeDriver *d, char ***ret, NovaExcept
         return list(d, true, ret, e);
 }
 
-/* The domain of @i, and its XML as it runs. 0 or -errno with @e. */
-static int domain_and_xml(const LibvirtUse *u, const Instance *i, virDomainPtr *ret_domain, xmlDocPtr *ret_xml, NovaException *e) {
+int libvirt_domain_and_xml(const LibvirtUse *u, const Instance *i, unsigned flags, virDomainPtr *ret_domain, xmlDocPtr *ret_xml, NovaException *e) {
+        _cleanup_(domain_freep) virDomainPtr domain = libvirt_domain(u, i, e);
         _cleanup_free_ char *text = NULL;
 
-        *ret_domain = libvirt_domain(u, i, e);
-        if (!*ret_domain)
-                return not_found(e);
-        text = virDomainGetXMLDesc(*ret_domain, 0);
+        if (!domain)
+                return libvirt_no_domain(e);
+        text = virDomainGetXMLDesc(domain, flags);
         if (!text)
                 return libvirt_failed(u, "The description of a domain", i, e);
         *ret_xml = xml_parse(text);
-        return *ret_xml ? 0 : exception_set_errno(e, -EBADMSG, "The description of a domain");
+        if (!*ret_xml)
+                return exception_set_errno(e, -EBADMSG, "The description of a domain");
+        *ret_domain = TAKE_PTR(domain);
+        return 0;
 }
 
 /* The names that the devices of a kind have: <disk>'s inside the guest, <interface>'s on the host. */
@@ -213,7 +214,7 @@ static int list_devices(ComputeDriver *driver, const char *kind, const Instance 
 
         if (libvirt_use(&u, driver, "list_devices", e) < 0)
                 return u.r;
-        r = domain_and_xml(&u, i, &domain, &doc, e);
+        r = libvirt_domain_and_xml(&u, i, 0, &domain, &doc, e);
         if (r < 0)
                 return r;
         names = json_array();
@@ -244,7 +245,7 @@ static int libvirt_block_stats(ComputeDriver *driver, const Instance *i, const c
                 return u.r;
         domain = libvirt_domain(&u, i, e);
         if (!domain)
-                return not_found(e);
+                return libvirt_no_domain(e);
         if (virDomainBlockStats(domain, disk, &s, sizeof s) < 0)
                 return libvirt_failed(&u, "The counters of a disk", i, e);
         *ret = json_pack("[I, I, I, I, I]", (json_int_t) s.rd_req, (json_int_t) s.rd_bytes, (json_int_t) s.wr_req,
@@ -261,7 +262,7 @@ static int libvirt_interface_stats(ComputeDriver *driver, const Instance *i, con
                 return u.r;
         domain = libvirt_domain(&u, i, e);
         if (!domain)
-                return not_found(e);
+                return libvirt_no_domain(e);
         if (virDomainInterfaceStats(domain, interface, &s, sizeof s) < 0)
                 return libvirt_failed(&u, "The counters of an interface", i, e);
         *ret = json_pack("[I, I, I, I, I, I, I, I]", (json_int_t) s.rx_bytes, (json_int_t) s.rx_packets, (json_int_t) s.rx_errs,

@@ -4,11 +4,14 @@
 
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
+#include <libxml/tree.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "virt/cpu-set.h"
 #include "virt/driver.h"
+#include "virt/libvirt/disk.h"
+#include "virt/libvirt/domain-xml.h"
 
 typedef struct LibvirtUse LibvirtUse;
 
@@ -26,6 +29,13 @@ typedef struct LibvirtDriver {
         int keepalive_interval;         /* seconds; 0 = off */
         unsigned keepalive_count;
         usec_t call_timeout;            /* 0 = none */
+        GuestOptions guests;
+        DiskStore *disks;
+        atomic_bool has_filters;        /* the hypervisor knows nwfilter */
+        char *rescue_image, *rescue_kernel, *rescue_ramdisk;    /* NULL = the instance's own */
+        usec_t soft_reboot_timeout;
+        unsigned detach_attempts;
+        usec_t detach_timeout;
 
         pthread_mutex_t open_lock;      /* only one opens; taken before lock, held while libvirt connects */
         pthread_mutex_t lock;           /* of what follows */
@@ -42,6 +52,9 @@ typedef struct LibvirtDriver {
         LibvirtUse *uses;               /* calls under way, the youngest first */
         usec_t connected_at;
         char *hostname;                 /* as libvirt said first: the node's name must not change */
+        unsigned events;                /* lifecycle and device events so far: who waits for one looks again at each */
+        int direct_io;                  /* whether O_DIRECT works in instances_path; -1 = not tried yet */
+        uint8_t serial_taken[(UINT16_MAX + 1) / 8];     /* ports of serial consoles given to guests */
         DriverEventCallback callback;
         void *callback_data;
 } LibvirtDriver;
@@ -70,12 +83,21 @@ struct LibvirtUse {
         int r;                          /* 0, or HypervisorUnavailable's errno, with @e set */
         const char *method;
         usec_t started;
+        bool patient;                   /* inside a call that may take any time */
         LibvirtUse *next, **link;
 };
 /* Fills @u, which libvirt_use_done ends. Returns u->r. */
 int libvirt_use(LibvirtUse *u, ComputeDriver *driver, const char *method, NovaException *e);
 void libvirt_use_done(LibvirtUse *u);
 #define _libvirt_use_ _cleanup_(libvirt_use_done)
+/* The next of several calls begins: its time counts from now. @patient: it may take any time (a guest's memory is written). */
+void libvirt_use_again(LibvirtUse *u, bool patient);
+
+/* calls.c: waits until something happened to a guest since @seen (libvirt_events_seen), or @deadline (monotonic), at most a second: what
+ * is waited for must be looked at again, since events may be lost. */
+void libvirt_count_event(LibvirtDriver *d);             /* connection.c: wakes them; on libvirt's thread */
+unsigned libvirt_events_seen(LibvirtUse *u);
+void libvirt_wait_event(LibvirtUse *u, unsigned seen, usec_t deadline);
 
 /* calls.c; both under the lock, which they give up while they wait. */
 void libvirt_wait(LibvirtDriver *d, usec_t deadline);   /* until told that something changed, or @deadline (monotonic) */
@@ -101,6 +123,11 @@ static inline void domain_freep(virDomainPtr *d) {
                 (void) virDomainFree(*d);
 }
 
+/* The errno that libvirt_domain left in @e, which may be NULL. */
+int libvirt_no_domain(const NovaException *e);
+/* The domain of @i and its XML: @flags as virDomainGetXMLDesc's. 0 or -errno with @e. */
+int libvirt_domain_and_xml(const LibvirtUse *u, const Instance *i, unsigned flags, virDomainPtr *ret_domain, xmlDocPtr *ret_xml, NovaException *e);
+
 typedef struct DomainList {
         virDomainPtr *items;
         size_t n;
@@ -113,3 +140,11 @@ void domain_list_done(DomainList *l);
 void libvirt_host_ops(ComputeDriverOps *ops);
 void libvirt_guest_ops(ComputeDriverOps *ops);
 void libvirt_states_ops(ComputeDriverOps *ops);
+void libvirt_life_ops(ComputeDriverOps *ops);
+void libvirt_power_ops(ComputeDriverOps *ops);
+void libvirt_rescue_ops(ComputeDriverOps *ops);
+void libvirt_snapshot_ops(ComputeDriverOps *ops);
+void libvirt_console_ops(ComputeDriverOps *ops);
+void libvirt_diagnostics_ops(ComputeDriverOps *ops);
+void libvirt_agent_ops(ComputeDriverOps *ops);
+void libvirt_interface_ops(ComputeDriverOps *ops);
