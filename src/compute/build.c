@@ -218,13 +218,20 @@ void compute_build_undo(ComputeManager *m, RequestContext *c, const Instance *i)
                 log_error("The network of instance %s is not given back: %s", i->uuid, failure_text(r, &y));
 }
 
+void instance_set_no_host(Instance *i) {
+        free(i->host);
+        free(i->node);
+        free(i->launched_on);
+        free(i->network_info);
+        i->host = i->node = i->launched_on = i->network_info = NULL;
+        i->power_state = POWER_NOSTATE;
+}
+
 /* error, of no host; the wrapper writes the fault. */
 static int set_error(InstanceCall *c, NovaException *e) {
+        instance_set_no_host(c->i);
         c->i->vm_state = VM_ERROR;
         c->i->task_state = TASK_NONE;
-        c->i->power_state = POWER_NOSTATE;
-        free(c->i->network_info);
-        c->i->network_info = NULL;
         return instance_call_save(c, NULL, e);
 }
 
@@ -248,7 +255,7 @@ static int failed(Build *b, int failure, NovaException *why) {
                 log_info("The build of instance %s gives way: %s", c->i->uuid, failure_text(failure, why));
                 return 0;
         }
-        log_error("Instance %s could not be built: %s", c->i->uuid, failure_text(failure, why));
+        log_info("Instance %s could not be built: %s", c->i->uuid, failure_text(failure, why));
         resource_tracker_build_ended(c->manager, b->request.node, false);
         r = set_error(c, &x);
         if (r < 0 && instance_call_overtaken(&x))
@@ -268,10 +275,6 @@ static int interrupted(InstanceCall *c, NovaException *e) {
         int r;
 
         compute_build_undo(c->manager, c->context, c->i);
-        free(c->i->host);
-        free(c->i->node);
-        free(c->i->launched_on);
-        c->i->host = c->i->node = c->i->launched_on = NULL;
         r = set_error(c, &x);
         if (r < 0 && instance_call_overtaken(&x))
                 return 0;

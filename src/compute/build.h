@@ -28,3 +28,5 @@ int build_new_instance(ComputeManager *m, const json_t *args, const char *uuid, 
 /* Takes back what a build has half made: guest, files, interfaces, addresses. What is not there is fine; what cannot be given
  * back is logged. The row is not touched. */
 void compute_build_undo(ComputeManager *m, RequestContext *c, const Instance *i);
+/* As after that: of no host, node or network any more. */
+void instance_set_no_host(Instance *i);

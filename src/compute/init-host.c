@@ -6,7 +6,7 @@
  * A failure that passes by itself (no hypervisor, no store) says nothing about an instance: it is kept in a list and tried
  * again when the hypervisor is back and with each power synchronization. */
 #define LOG_LOGGER "nova.compute.manager"
-#include "compute/compute.h"
+#include "compute/build.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -135,6 +135,11 @@ static int recovery_run(ComputeManager *m, RequestContext *c, Instance *i, Recov
                 (void) exception_setf(e, EXC_NOVA, "nova-compute was stopped while the instance was %s%s%s",
                                       vm_state_to_string(i->vm_state), i->task_state == TASK_NONE ? "" : ", ",
                                       strempty(task_state_to_string(i->task_state)));
+                /* What a build has half made is taken back, as when it fails: it may be asked for again elsewhere. */
+                if (i->vm_state == VM_BUILDING) {
+                        compute_build_undo(m, c, i);
+                        instance_set_no_host(i);
+                }
                 return -EINTR;
 
         case RECOVERY_FORGET:
@@ -449,9 +454,18 @@ void compute_interrupted(ComputeManager *m, const Operation *o) {
         if (!o->instance_uuid)
                 return;
         r = m->store->ops->instance_get(m->store, o->instance_uuid, READ_DELETED_NO, &i);
-        if (r <= 0 || !streq_ptr(i.host, m->host))
+        /* A build that had not begun has no host yet. */
+        if (r <= 0 || (i.host ? !streq(i.host, m->host) : i.vm_state != VM_BUILDING))
                 return;
-        if (i.task_state != TASK_NONE || i.vm_state == VM_BUILDING) {
+        if (i.vm_state == VM_BUILDING && i.task_state != TASK_DELETING && i.task_state != TASK_SOFT_DELETING) {
+                const TaskState expected[] = { i.task_state, _TASK_STATE_INVALID };
+
+                compute_build_undo(m, o->context, &i);
+                instance_set_no_host(&i);
+                i.vm_state = VM_ERROR;
+                i.task_state = TASK_NONE;
+                r = m->store->ops->instance_save(m->store, &i, expected, NULL);
+        } else if (i.task_state != TASK_NONE) {
                 r = recover(m, o->context, &i, &e);
                 if (r < 0)
                         log_warning("Instance %s could not be looked at after %s: %s", i.uuid, o->method->name, failure_text(r, &e));

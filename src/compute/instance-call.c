@@ -7,6 +7,7 @@
 
 #include "basic/json.h"
 #include "basic/log.h"
+#include "compute/notify-instance.h"
 #include "objects/instance-object.h"
 
 #define FAULT_MESSAGE_MAX 255           /* bytes: the column of Nova's */
@@ -452,6 +453,11 @@ static void record_end(InstanceCall *c, int result, const NovaException *why) {
 
 /* ---- the call ---- */
 
+static void notify(const InstanceCall *c, NotifyPhase phase) {
+        if (c->method->notify)
+                compute_notify_instance(c->manager, c->context, c->i, c->method->notify, phase, NULL);
+}
+
 static int run(InstanceCall *c, json_t **ret, NovaException *e) {
         const json_t *object = NULL;
         TaskState asked;
@@ -472,8 +478,12 @@ static int run(InstanceCall *c, json_t **ret, NovaException *e) {
         if (done > 0)
                 log_info("%s of instance %s was done by the run that ended.", c->operation->method->name, c->i->uuid);
         r = start_event(c, e);
-        if (r >= 0 && done == 0)
+        if (r >= 0 && done == 0) {
+                notify(c, NOTIFY_START);
                 r = c->method->body(c, ret, e);
+                if (r >= 0)
+                        notify(c, NOTIFY_END);
+        }
         record_end(c, r, e);
         return r < 0 ? r : 0;
 }

@@ -38,6 +38,7 @@ struct InstanceMethod {
         const char *action;             /* the action in the user's list: "reboot"; of WRAP_EVENT */
         const char *event;              /* NULL = compute_<method> */
         const char *verb;               /* the API's function, for "Cannot <verb> while …"; NULL = the action */
+        const char *notify;             /* its notifications' name: <notify>.start before the body, .end after; NULL = none */
         unsigned flags;
         const VmState *vm_states;       /* it may begin from these, ended by _VM_STATE_INVALID; NULL = from any */
         /* One that an earlier run of the daemon began has been done when its vm_state is one of these, where that is not one it may

@@ -74,10 +74,17 @@ static void refresh_power(ComputeManager *m, Instance *i) {
                 i->power_state = power;
 }
 
-static int save(ComputeManager *m, Instance *i, NovaException *e) {
+/* A deletion that was accepted since @i was read keeps its mark, unless it is @deletion that writes. */
+static int save_row(ComputeManager *m, Instance *i, bool deletion, NovaException *e) {
+        TaskState expected[_TASK_STATE_MAX + 1];
+        size_t n = 0;
         int r;
 
-        r = m->store->ops->instance_save(m->store, i, NULL, e);
+        for (TaskState t = TASK_NONE; t < _TASK_STATE_MAX; t++)
+                if (deletion || t != TASK_DELETING)
+                        expected[n++] = t;
+        expected[n] = _TASK_STATE_INVALID;
+        r = m->store->ops->instance_save(m->store, i, expected, e);
         if (r == 0)
                 return exception_setf(e, EXC_INSTANCE_NOT_FOUND, "Instance %s could not be found.", i->uuid);
         if (r < 0 && !exception_is_set(e))
@@ -85,16 +92,21 @@ static int save(ComputeManager *m, Instance *i, NovaException *e) {
         return r;
 }
 
+static int save(ComputeManager *m, Instance *i, NovaException *e) {
+        return save_row(m, i, false, e);
+}
+
 int compute_instance_failed(ComputeManager *m, Instance *i, int r, const NovaException *why) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
         _cleanup_free_ char *message = NULL;
         int code = exception_is_set(why) && why->code > 0 ? why->code : 500, q;
+        bool deletion = i->task_state == TASK_DELETING;
 
         log_error("Instance %s is set to error: %s", i->uuid, failure_text(r, why));
 
         i->vm_state = VM_ERROR;
         i->task_state = TASK_NONE;
-        q = save(m, i, &x);
+        q = save_row(m, i, deletion, &x);
         if (q < 0) {
                 log_error("Cannot write that instance %s is in error: %s", i->uuid, failure_text(q, &x));
                 return q;
@@ -139,7 +151,7 @@ int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, N
         i->power_state = POWER_NOSTATE;
         i->terminated_at = now_realtime();
         i->cleaned = true;
-        r = save(m, i, e);
+        r = save_row(m, i, true, e);
         if (r < 0)
                 return r;
         r = m->store->ops->console_token_clean(m->store, i->uuid);

@@ -7,6 +7,7 @@
 
 #include "basic/json.h"
 #include "basic/log.h"
+#include "compute/notify-instance.h"
 #include "objects/instance-object.h"
 
 #define OLD_VM_STATE "old_vm_state"     /* system_metadata: what a suspended instance was before */
@@ -73,8 +74,8 @@ static int stop(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
 }
 
 const InstanceMethod method_stop = {
-        .action = "stop", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_ACTIVE, VM_ERROR),
-        .task = TASK_POWERING_OFF, .done = VMS(VM_STOPPED), .body = stop,
+        .action = "stop", .notify = "power_off", .flags = WRAP_ALL | INSTANCE_LOCKABLE,
+        .vm_states = VMS(VM_ACTIVE, VM_ERROR), .task = TASK_POWERING_OFF, .done = VMS(VM_STOPPED), .body = stop,
 };
 
 static int start(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
@@ -91,8 +92,8 @@ static int start(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
 }
 
 const InstanceMethod method_start = {
-        .action = "start", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_STOPPED), .task = TASK_POWERING_ON,
-        .done = VMS(VM_ACTIVE), .body = start,
+        .action = "start", .notify = "power_on", .flags = WRAP_ALL | INSTANCE_LOCKABLE,
+        .vm_states = VMS(VM_STOPPED), .task = TASK_POWERING_ON, .done = VMS(VM_ACTIVE), .body = start,
 };
 
 /* ---- reboot ---- */
@@ -121,6 +122,7 @@ static int reboot_failed(InstanceCall *c, VmState vm, int failure, const NovaExc
         PowerState power = POWER_NOSTATE;
         int r;
 
+        compute_notify_instance(c->manager, c->context, c->i, "reboot", NOTIFY_ERROR, why);
         if (failure_is_passing(failure, why) || instance_call_overtaken(why))
                 return failure;
         r = guest_power(c, &power, NULL);
@@ -176,13 +178,13 @@ static int check_reboot(const json_t *args, NovaException *e) {
 }
 
 static const InstanceMethod reboot_soft = {
-        .action = "reboot", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_ACTIVE), .task = TASK_REBOOTING,
+        .action = "reboot", .notify = "reboot", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_ACTIVE), .task = TASK_REBOOTING,
         .tasks = TASKS(TASK_REBOOT_PENDING, TASK_REBOOT_STARTED), .check = check_reboot, .body = reboot,
 };
 
 /* A hard one also ends what hangs. */
 static const InstanceMethod reboot_hard = {
-        .action = "reboot", .flags = WRAP_ALL | INSTANCE_LOCKABLE,
+        .action = "reboot", .notify = "reboot", .flags = WRAP_ALL | INSTANCE_LOCKABLE,
         .vm_states = VMS(VM_ACTIVE, VM_STOPPED, VM_PAUSED, VM_SUSPENDED, VM_RESCUED, VM_ERROR), .task = TASK_REBOOTING_HARD,
         .tasks = TASKS(TASK_REBOOT_PENDING_HARD, TASK_REBOOT_STARTED_HARD, TASK_REBOOTING, TASK_REBOOT_PENDING,
                        TASK_REBOOT_STARTED, TASK_PAUSING, TASK_UNPAUSING, TASK_SUSPENDING, TASK_RESUMING),
@@ -210,8 +212,8 @@ static int pause_guest(InstanceCall *c, json_t **ret _unused_, NovaException *e)
 }
 
 const InstanceMethod method_pause = {
-        .action = "pause", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_ACTIVE), .task = TASK_PAUSING,
-        .done = VMS(VM_PAUSED), .body = pause_guest,
+        .action = "pause", .notify = "pause", .flags = WRAP_ALL | INSTANCE_LOCKABLE,
+        .vm_states = VMS(VM_ACTIVE), .task = TASK_PAUSING, .done = VMS(VM_PAUSED), .body = pause_guest,
 };
 
 static int unpause_guest(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
@@ -225,8 +227,8 @@ static int unpause_guest(InstanceCall *c, json_t **ret _unused_, NovaException *
 }
 
 const InstanceMethod method_unpause = {
-        .action = "unpause", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_PAUSED), .task = TASK_UNPAUSING,
-        .done = VMS(VM_ACTIVE), .body = unpause_guest,
+        .action = "unpause", .notify = "unpause", .flags = WRAP_ALL | INSTANCE_LOCKABLE,
+        .vm_states = VMS(VM_PAUSED), .task = TASK_UNPAUSING, .done = VMS(VM_ACTIVE), .body = unpause_guest,
 };
 
 /* What a driver that cannot do it leaves as it was is no error of the instance's. */
@@ -258,8 +260,8 @@ static int suspend(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
 }
 
 const InstanceMethod method_suspend = {
-        .action = "suspend", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_ACTIVE), .task = TASK_SUSPENDING,
-        .done = VMS(VM_SUSPENDED), .body = suspend,
+        .action = "suspend", .notify = "suspend", .flags = WRAP_ALL | INSTANCE_LOCKABLE,
+        .vm_states = VMS(VM_ACTIVE), .task = TASK_SUSPENDING, .done = VMS(VM_SUSPENDED), .body = suspend,
 };
 
 static int resume(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
@@ -286,6 +288,6 @@ static int resume(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
 }
 
 const InstanceMethod method_resume = {
-        .action = "resume", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_SUSPENDED), .task = TASK_RESUMING,
-        .done = VMS(VM_ACTIVE, VM_PAUSED), .body = resume,
+        .action = "resume", .notify = "resume", .flags = WRAP_ALL | INSTANCE_LOCKABLE,
+        .vm_states = VMS(VM_SUSPENDED), .task = TASK_RESUMING, .done = VMS(VM_ACTIVE, VM_PAUSED), .body = resume,
 };

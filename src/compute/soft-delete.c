@@ -1,10 +1,7 @@
 /* The soft deletion and its way back, and the lock of Essex, which its API asked the host to set (zed 5.2, essex 11.6). */
-#define LOG_LOGGER "nova.compute.manager"
 #include "compute/instance-methods.h"
 
-#include <assert.h>
-
-#include "basic/log.h"
+#include "compute/notify-instance.h"
 #include "objects/instance-object.h"
 
 /* The guest is off and stays, until it is restored or reclaimed. */
@@ -23,7 +20,7 @@ static int soft_delete(InstanceCall *c, json_t **ret _unused_, NovaException *e)
 }
 
 const InstanceMethod method_soft_delete = {
-        .action = "delete", .verb = "soft_delete", .flags = WRAP_ALL | INSTANCE_LOCKABLE | INSTANCE_OVERRIDES,
+        .action = "delete", .verb = "soft_delete", .notify = "soft_delete", .flags = WRAP_ALL | INSTANCE_LOCKABLE | INSTANCE_OVERRIDES,
         .task = TASK_SOFT_DELETING, .body = soft_delete,
 };
 
@@ -42,13 +39,18 @@ static int restore(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
 }
 
 const InstanceMethod method_restore = {
-        .action = "restore", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_SOFT_DELETED), .task = TASK_RESTORING,
-        .done = VMS(VM_ACTIVE), .body = restore,
+        .action = "restore", .notify = "restore", .flags = WRAP_ALL | INSTANCE_LOCKABLE,
+        .vm_states = VMS(VM_SOFT_DELETED), .task = TASK_RESTORING, .done = VMS(VM_ACTIVE), .body = restore,
 };
 
 static int set_lock(InstanceCall *c, bool locked, NovaException *e) {
+        int r;
+
         c->i->locked = locked;
-        return instance_call_save(c, NULL, e);
+        r = instance_call_save(c, NULL, e);
+        if (r >= 0)
+                compute_notify_instance(c->manager, c->context, c->i, locked ? "lock" : "unlock", NOTIFY_ONCE, NULL);
+        return r;
 }
 
 static int lock(InstanceCall *c, json_t **ret _unused_, NovaException *e) {

@@ -30,6 +30,6 @@ static int terminate(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
 }
 
 const InstanceMethod method_terminate = {
-        .action = "delete", .flags = WRAP_ALL | INSTANCE_LOCKABLE | INSTANCE_ABSENT_OK | INSTANCE_OVERRIDES, .task = TASK_DELETING,
+        .action = "delete", .notify = "delete", .flags = WRAP_ALL | INSTANCE_LOCKABLE | INSTANCE_ABSENT_OK | INSTANCE_OVERRIDES, .task = TASK_DELETING,
         .body = terminate,
 };

@@ -214,6 +214,10 @@ static bool is_answered(Fixture *f _unused_) {
 }
 
 void fixture_call(Fixture *f, const char *name, const char *args, Answer *ret) {
+        fixture_call_as(f, name, args, ORIGIN_RPC, ret);
+}
+
+void fixture_call_as(Fixture *f, const char *name, const char *args, OperationOrigin origin, Answer *ret) {
         const Method *m = manager_method(&f->m->manager, name, ~0u);
         json_auto_t *json = NULL;
         Operation *o = NULL;
@@ -222,7 +226,7 @@ void fixture_call(Fixture *f, const char *name, const char *args, Answer *ret) {
         json = json_loads(args, 0, NULL);
         assert_non_null(json);
         *ret = (Answer) {};
-        if (operation_new(&o, &f->m->manager, m, f->context, json, ORIGIN_RPC, on_finished, ret, &ret->exception) < 0)
+        if (operation_new(&o, &f->m->manager, m, f->context, json, origin, on_finished, ret, &ret->exception) < 0)
                 return;
         operation_submit(o, NULL, f->pool);
         answer_waited = ret;

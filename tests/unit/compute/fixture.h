@@ -64,6 +64,7 @@ void answer_done(Answer *a);
 /* Calls the method @name, as a request of RPC by f->context, with the arguments that @args (JSON text) holds, and waits for its
  * end. */
 void fixture_call(Fixture *f, const char *name, const char *args, Answer *ret);
+void fixture_call_as(Fixture *f, const char *name, const char *args, OperationOrigin origin, Answer *ret);
 /* The same; fails the test unless it ends well, or with this class of exception. */
 void fixture_do(Fixture *f, const char *name, const char *args);
 void fixture_refused(Fixture *f, const char *name, const char *args, const char *class_name);
