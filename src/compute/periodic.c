@@ -110,27 +110,16 @@ static bool is_rescued_too_long(const Instance *i, usec_t age) {
                older_than(i->launched_at > 0 ? i->launched_at : last_change(i), age);
 }
 
-static void run_unrescue(ComputeManager *m, const char *uuid) {
-        _cleanup_(context_unrefp) RequestContext *c = context_new_admin();
-        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
-        _cleanup_(instance_done) Instance i = {};
-        int r;
-
-        if (!c || read_due(m, uuid, "rescue_timeout", is_rescued_too_long, &i) == 0)
-                return;
-        log_info("Instance %s: the time of its rescue is over, it is unrescued.", uuid);
-        r = driver_call(m, unrescue, &e, c, &i);
-        if (r >= 0) {
-                i.vm_state = VM_ACTIVE;
-                (void) compute_instance_power(m, &i, &i.power_state, NULL);
-                r = m->store->ops->instance_save(m->store, &i, NULL, &e);
-        }
-        if (r < 0)
-                log_error("Cannot unrescue instance %s: %s", uuid, failure_text(r, &e));
+static bool unrescue_is_due(ComputeManager *m, const char *uuid) {
+        return read_due(m, uuid, "rescue_timeout", is_rescued_too_long, NULL) > 0;
 }
 
 static int found_rescued(ComputeManager *m, const char *uuid) {
-        return compute_manager_submit(m, JOB_STATE, "unrescue_instance", uuid, 5 * USEC_PER_MINUTE, run_unrescue);
+        int r = compute_request_own(m, "unrescue_instance", uuid, NULL, unrescue_is_due);
+
+        if (r > 0)
+                log_info("Instance %s: the time of its rescue is over, it is unrescued.", uuid);
+        return r;
 }
 
 static bool is_reclaimable(const Instance *i, usec_t age) {

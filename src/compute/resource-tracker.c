@@ -408,8 +408,11 @@ static int64_t stored_failed_builds(ComputeManager *m, const TrackedNode *t) {
 }
 
 void resource_tracker_build_ended(ComputeManager *m, const char *node, bool succeeded) {
+        _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
         TrackedNode *t;
 
+        if (!succeeded && config_integer(config, "compute.consecutive_build_service_disable_threshold") == 0)
+                return;
         pthread_mutex_lock(&m->resources_lock);
         t = resource_tracker_find(m, node);
         if (t && succeeded)

@@ -46,7 +46,7 @@ TrackedNode *resource_tracker_find(ComputeManager *m, const char *name);
  * view, saved if they changed, and shown; many calls at once cost one computation. */
 void resource_tracker_changed(ComputeManager *m);
 /* A build on @node (NULL: the first) has ended: failures are counted in the row's stats until one succeeds, for schedulers
- * that weigh hosts by them. Deleted meanwhile is neither. Thread-safe, does not block on the hypervisor. */
+ * that weigh hosts by them (never if consecutive_build_service_disable_threshold is 0). Deleted meanwhile is neither. Thread-safe, does not block on the hypervisor. */
 void resource_tracker_build_ended(ComputeManager *m, const char *node, bool succeeded);
 
 /* update_available_resource of every node of the driver: rows found or created by (host, hypervisor_hostname), saved only

@@ -117,8 +117,8 @@ const Option options_compute[] = {
 #undef GROUP
 
 #define GROUP "compute"
-        INTEGER("consecutive_build_service_disable_threshold", "10", "Failed builds in a row after which the service disables itself; "
-                "0: never.", AT_LEAST(0), PLANNED),
+        INTEGER("consecutive_build_service_disable_threshold", "10", "0: failed builds are not counted; else they are, for schedulers "
+                "that prefer hosts without. No number of them disables the service.", AT_LEAST(0), RELOADABLE),
         INTEGER("shutdown_retry_interval", "10", "Seconds after which a guest is asked to shut down again.", AT_LEAST(1), RELOADABLE),
         INTEGER("resource_provider_association_refresh", "300", "Seconds between readings of this host's aggregates and traits; 0: once.",
                 AT_LEAST(0), PLANNED),

@@ -233,6 +233,18 @@ static void a_claim_of_a_process_that_died_still_counts(void **state _unused_) {
         assert_int_equal(claim_begin(f->m, f->context, &i, NULL, &claim, &e), -ENOSPC);
 }
 
+static void failed_builds_are_not_counted_when_that_is_off(void **state _unused_) {
+        const char *assignments[] = { "compute.consecutive_build_service_disable_threshold=0", NULL };
+        _fixture_ Fixture *f = ready(assignments);
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+
+        assert_int_equal(resource_tracker_update(f->m, f->context, &e), 0);
+        resource_tracker_build_ended(f->m, NULL, false);
+        fixture_settle(f);
+        assert_int_equal(resource_tracker_update(f->m, f->context, &e), 0);
+        assert_int_equal(fixture_query(f, "SELECT CAST(json_extract(stats, '$.failed_builds') AS INTEGER) FROM compute_nodes"), 0);
+}
+
 typedef struct Racer {
         Fixture *f;
         Instance i;
@@ -310,6 +322,7 @@ int main(void) {
                 cmocka_unit_test(a_claim_for_no_row_or_no_node_says_which),
                 cmocka_unit_test(a_claim_of_a_process_that_died_still_counts),
                 cmocka_unit_test(claims_at_once_never_take_more_than_there_is),
+                cmocka_unit_test(failed_builds_are_not_counted_when_that_is_off),
                 cmocka_unit_test(failed_builds_are_counted_until_one_succeeds),
         };
 
