@@ -100,7 +100,7 @@ int image_sink_write(ImageSink *k, const void *data, size_t n, NovaException *e)
         k->done += n;
 
         now = now_monotonic();
-        if (p && p->progress && now - k->told >= TELL_EVERY) {
+        if (p && p->progress && k->done != k->total && now - k->told >= TELL_EVERY) {    /* the end is told by image_sink_finish */
                 k->told = now;
                 p->progress(k->done, k->total, p->userdata);
         }

@@ -77,14 +77,16 @@ int config_drive_make(DiskStore *s, const DiskRequest *q, const char *path, Nova
 
         r = drive_content_make(q, config_string(s->config, "dhcp_domain"), &content, e);
         if (r >= 0)
-                r = disk_path(&folder, e, "%s.XXXXXX", path);
+                r = disk_path(&folder, e, "%s.content", path);
         if (r >= 0)
                 r = disk_path(&part, e, "%s.part", path);
         if (r < 0)
                 return r;
-        if (!mkdtemp(folder))
-                return disk_failed(-errno, "Making", folder, e);
+        /* Always of the same name, so that what a killed process left is gone, secrets with it, when it is made again. */
+        (void) remove_tree(folder);
         (void) unlink(part);
+        if (mkdir(folder, 0700) < 0)
+                return disk_failed(-errno, "Making", folder, e);
         /* There before the program writes it, so that it is never anybody else's to read. */
         fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         r = fd < 0 ? disk_failed(-errno, "Making", part, e) : write_content(&content, folder, e);

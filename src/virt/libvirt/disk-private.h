@@ -98,6 +98,9 @@ int disk_plan_make(DiskStore *s, const DiskRequest *q, bool rescue, DiskPlan *re
 /* The letters of what begins with the bus's name: "vd"; NULL for a bus that is none. */
 const char *disk_bus_prefix(const char *bus);
 
+/* --- snapshot.c --- */
+void snapshots_sweep(DiskStore *s);      /* removes the work directories in which nobody works */
+
 /* --- config-drive.c --- */
 /* Makes the config drive at @path (mode 0600), which was not there. */
 int config_drive_make(DiskStore *s, const DiskRequest *q, const char *path, NovaException *e);

@@ -49,6 +49,7 @@ int disk_store_new(DiskStore **ret, const Config *config, NovaException *e) {
         r = image_service_new(&s->images, config, e);
         if (r < 0)
                 return r;
+        snapshots_sweep(s);
         *ret = TAKE_PTR(s);
         return 0;
 }

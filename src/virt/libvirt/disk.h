@@ -16,7 +16,7 @@
 
 typedef struct DiskStore DiskStore;
 
-/* Reads the options; makes its own image service. */
+/* Reads the options; makes its own image service. Removes the work directories of snapshots whose process was killed. */
 int disk_store_new(DiskStore **ret, const Config *config, NovaException *e);
 DiskStore *disk_store_free(DiskStore *s);
 DEFINE_CLEANUP(DiskStore *, disk_store_free)
@@ -84,6 +84,7 @@ typedef struct Snapshot {
         char *delta;                    /* for a live one: what libvirt copies the disk to, shallow; NULL */
         char *file;                     /* what is uploaded; NULL until extracted */
         char *format;                   /* of file */
+        int lock;                       /* of the directory: somebody works in it; 0 = none */
 } Snapshot;
 void snapshot_done(Snapshot *s);
 

@@ -134,8 +134,10 @@ static int fetch(DiskStore *s, const char *id, const json_t *meta, bool plain, u
         r = download(s, id, part, hooks, &learned, e);
         if (r >= 0 && !plain) {
                 r = disk_look(part, &found, e);
-                if (r >= 0)     /* what the image service says goes before what the caller was told */
-                        r = judge(s, id, json_member_string(learned, "disk_format") || !meta ? learned : meta, &found, e);
+                if (r >= 0)
+                        r = judge(s, id, learned, &found, e);
+                if (r >= 0 && meta)     /* and what the caller was told */
+                        r = judge(s, id, meta, &found, e);
                 if (r >= 0 && size_max > 0 && found.virtual_size > size_max)
                         r = flavor_disk_too_small(size_max, found.virtual_size, e);
         }

@@ -1,21 +1,49 @@
 /* Snapshots: the work directory, extraction by qemu-img, upload (zed 7.7). See disk.h. */
+#define LOG_LOGGER "nova.virt.libvirt"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "basic/json.h"
+#include "basic/log.h"
 #include "basic/path-util.h"
 #include "virt/libvirt/disk-private.h"
+
+#define WORK "tmp"
 
 void snapshot_done(Snapshot *s) {
         if (s->directory)
                 (void) remove_tree(s->directory);
+        if (s->lock > 0)
+                (void) close(s->lock);
         free(s->directory);
         free(s->delta);
         free(s->file);
         free(s->format);
         *s = (Snapshot){};
+}
+
+void snapshots_sweep(DiskStore *s) {
+        DIR *d = opendir(s->snapshots);
+        struct dirent *entry;
+
+        while (d && (entry = readdir(d))) {
+                _cleanup_close_ int fd = -1;
+                _cleanup_free_ char *path = NULL;
+
+                if (!startswith(entry->d_name, WORK) || strlen(entry->d_name) <= strlen(WORK))
+                        continue;
+                fd = openat(dirfd(d), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+                if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || asprintf(&path, "%s/%s", s->snapshots, entry->d_name) < 0)
+                        continue;
+                log_info("Removing %s: the snapshot that was made there did not come to its end", path);
+                (void) remove_tree(path);
+        }
+        if (d)
+                (void) closedir(d);
 }
 
 int disk_extract(DiskStore *s, const char *disk, const char *format, const char *to, const char *to_format, const DriverHooks *hooks,
@@ -34,8 +62,7 @@ int disk_extract(DiskStore *s, const char *disk, const char *format, const char 
         return r;
 }
 
-/* The format of an instance's disk: qcow2 only where disk.info or its maker says so is not enough here, the delta is ours and
- * the disk was started as what the plan says. */
+/* The format of an instance's disk: what disk.info says, which the guest cannot change; else what it is found to be. */
 static int format_of(const char *disk, const char **ret, NovaException *e) {
         _cleanup_free_ char *directory = strndup(disk, (size_t) (path_basename(disk) - disk)), *path = NULL;
         json_auto_t *info = NULL;
@@ -69,7 +96,7 @@ int snapshot_begin(DiskStore *s, const char *disk, bool live, Snapshot *ret, Nov
 
         r = disk_make_directory(s->snapshots, e);
         if (r >= 0)
-                r = disk_path(&n.directory, e, "%s/tmpXXXXXX", s->snapshots);
+                r = disk_path(&n.directory, e, "%s/" WORK "XXXXXX", s->snapshots);
         if (r < 0)
                 return r;
         if (!mkdtemp(n.directory)) {
@@ -78,6 +105,9 @@ int snapshot_begin(DiskStore *s, const char *disk, bool live, Snapshot *ret, Nov
                 n.directory = NULL;
                 return r;
         }
+        n.lock = open(n.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (n.lock < 0 || flock(n.lock, LOCK_EX | LOCK_NB) < 0)
+                return disk_failed(-errno, "Locking", n.directory, e);
         if (live) {
                 /* The hypervisor's user writes the delta: it may pass, not look. */
                 if (chmod(n.directory, 0701) < 0)

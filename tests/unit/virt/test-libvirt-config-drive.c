@@ -110,6 +110,8 @@ static void all_of_it_is_on_the_disc_and_on_the_disk(void **state) {
         json_auto_t *network = parsed("[" VIF ", " DHCP_VIF "]"), *files = parsed("[[\"/etc/motd\", \"aGVsbG8=\"]]");
 
         fill(f);
+        /* as a process left it that was killed */
+        free(run(ARGV("sh", "-c", "mkdir -p $0/disk.config.content/ec2; echo s3cret-pass > $0/disk.config.content/x; touch $0/disk.config.part", in_folder(f, "instances/" UUID))));
         for (int vfat = 0; vfat < 2; vfat++) {
                 _cleanup_(disk_set_done) DiskSet set = {};
                 _cleanup_free_ char *list = NULL, *label = NULL, *left = NULL, *user_data = NULL;

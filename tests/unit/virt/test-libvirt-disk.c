@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <sys/mount.h>
 
 #include "virt/libvirt/image-cache.h"
@@ -188,6 +189,19 @@ static void what_is_refused_leaves_nothing(void **state) {
         }
 }
 
+/* The service has no word on the format, the request has. */
+static void what_the_request_says_of_the_image_counts_too(void **state) {
+        DiskFixture *f = *state;
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+        json_auto_t *meta = json_pack("{s:s, s:s}", "id", IMAGE, "disk_format", "raw");
+        DiskSet set = {};
+
+        make_image(f, IMAGE, "qcow2", NULL, "4M", NULL);
+        assert_true(create(f, (DiskRequest){.image_meta = meta}, &set, &e) < 0);
+        assert_string_equal(e.message, "Image " IMAGE " is unacceptable: Image content does not match disk_format: it is qcow2 and is said to be raw");
+        assert_files(f, "");
+}
+
 static void a_wrong_uuid_is_no_path(void **state) {
         static const char *const uuids[] = { "", "..", "../x", "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeee/", "/etc" };
         DiskFixture *f = *state;
@@ -308,14 +322,21 @@ typedef struct Builder {
         int r;
 } Builder;
 
+static atomic_uint transfers;           /* each tells once that it has come to its end */
+
+static void count_transfer(unsigned percent, void *userdata) {
+        transfers += percent == 80;
+}
+
 static void *build(void *userdata) {
         Builder *b = userdata;
         Instance i = b->f->instance;
         json_auto_t *meta = shown(b->f, IMAGE);
+        DriverHooks hooks = {.progress = count_transfer};
         DiskSet set = {};
 
         i.uuid = b->uuid;
-        b->r = instance_disks_create(b->f->store, &(DiskRequest){.instance = &i, .image_meta = meta}, &set, NULL);
+        b->r = instance_disks_create(b->f->store, &(DiskRequest){.instance = &i, .image_meta = meta, .hooks = &hooks}, &set, NULL);
         disk_set_done(&set);
         return NULL;
 }
@@ -336,6 +357,7 @@ static void many_builds_at_once_share_one_base(void **state) {
                 (void) pthread_join(threads[i], NULL);
                 assert_int_equal(builders[i].r, 0);
         }
+        assert_int_equal(transfers, 1);
         files = run(ARGV("ls", in_folder(f, "instances/_base")));
         assert_int_equal(strncmp(files, cache_name(IMAGE), 40), 0);
         assert_int_equal(strlen(files), 41);
@@ -640,6 +662,22 @@ static void a_snapshot_is_flat_and_comes_back(void **state) {
                 }
 }
 
+static void snapshots_that_were_killed_are_swept_away(void **state) {
+        DiskFixture *f = *state;
+        _cleanup_(disk_set_done) DiskSet set = {};
+        _cleanup_(snapshot_done) Snapshot snapshot = {};
+        _cleanup_free_ char *left = NULL;
+
+        make_image(f, IMAGE, "raw", NULL, "4M", NULL);
+        assert_created(f, (DiskRequest){}, &set);
+        assert_int_equal(snapshot_begin(f->store, set.items[0].path, true, &snapshot, NULL), 0);
+        free(run(ARGV("sh", "-c", "cd $0; mkdir tmpdead tmp mine; touch tmpdead/delta tmpfile; ln -s / tmplink", in_folder(f, "instances/snapshots"))));
+        disk_configure(f, NULL);
+        assert_true(disk_exists(snapshot.delta));       /* somebody works there */
+        left = run(ARGV("sh", "-c", "cd $0; ls -d tmpdead tmp mine tmpfile tmplink 2>/dev/null | tr '\\n' ' '", in_folder(f, "instances/snapshots")));
+        assert_string_equal(left, "mine tmp tmpfile tmplink ");
+}
+
 static void disk_info_is_novas(void **state) {
         DiskFixture *f = *state;
         _cleanup_(disk_set_done) DiskSet set = {};
@@ -671,6 +709,7 @@ int main(void) {
                 CASE(a_flat_disk_is_a_copy),
                 CASE(blocks_are_there_from_the_beginning_when_asked_for),
                 CASE(what_is_refused_leaves_nothing),
+                CASE(what_the_request_says_of_the_image_counts_too),
                 CASE(a_wrong_uuid_is_no_path),
                 CASE(names_and_buses_are_novas),
                 CASE(ephemeral_disks_and_swap_are_made_once),
@@ -688,6 +727,7 @@ int main(void) {
                 CASE(a_build_and_the_ageing_pass_do_not_cross),
                 CASE(an_image_is_fetched_ahead),
                 CASE(a_snapshot_is_flat_and_comes_back),
+                CASE(snapshots_that_were_killed_are_swept_away),
                 CASE(disk_info_is_novas),
                 CASE(a_full_disk_is_told_and_leaves_nothing),   /* last: in a mount namespace of its own from then on */
         };
