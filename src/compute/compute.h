@@ -15,6 +15,7 @@
 #include "compute/instance-events.h"
 #include "compute/manager.h"
 #include "compute/notifier.h"
+#include "network/events.h"
 #include "compute/own-request.h"
 #include "service/operation.h"
 
@@ -71,6 +72,7 @@ struct ComputeManager {
         char *trouble;
         NameSet settling;               /* uuids to look at again when settle_timer fires */
         sd_event_source *settle_timer;
+        LinkEvents *link_events;        /* of bridges of the local networks; NULL = there are none */
 
         /* under the lock */
         pthread_mutex_t lock;
@@ -193,6 +195,8 @@ int compute_instance_power(ComputeManager *m, const Instance *i, PowerState *ret
 /* Before the guest starts; what was plugged stays, whoever fails unplugs. And after it is gone: what fails is logged. */
 int compute_network_plug(ComputeManager *m, const Instance *i, const json_t *network_info, NovaException *e);
 void compute_network_unplug(ComputeManager *m, const Instance *i, const json_t *network_info);
+/* On the loop: looks after the bridges of the local networks from now on. One that is taken away, with guests on it, is made anew. */
+void compute_watch_networks(ComputeManager *m);
 /* Takes away what the local networks have for instances that are gone, and says so. */
 void compute_sweep_networks(ComputeManager *m);
 /* vm_state error, no task, and a fault row with @why. Returns 0, or -errno when the state could not be written. */

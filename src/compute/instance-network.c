@@ -23,6 +23,54 @@ void compute_network_unplug(ComputeManager *m, const Instance *i, const json_t *
                 log_warning("An interface of instance %s is not taken away: %s", i->uuid, failure_text(r, &e));
 }
 
+/* ---- bridges that are taken away ---- */
+
+/* Plugs all instances of this host once more: what is there stays as it is. */
+static void replug(ComputeManager *m, const char *uuid _unused_) {
+        _cleanup_(instance_list_done) InstanceList rows = {};
+        int r;
+
+        r = m->store->ops->instance_list_by_host(m->store, m->host, READ_DELETED_NO, &rows);
+        if (r < 0) {
+                log_warning("Cannot make the bridges of instances anew: %s", failure_text(r, NULL));
+                return;
+        }
+        for (size_t n = 0; n < rows.n; n++) {
+                _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+                json_auto_t *info = instance_network_info(&rows.items[n]);
+
+                if (!info || rows.items[n].vm_state == VM_BUILDING)
+                        continue;
+                r = compute_network_plug(m, &rows.items[n], info, &e);
+                if (r < 0)
+                        log_error("Instance %s has no network: %s", rows.items[n].uuid, failure_text(r, &e));
+        }
+}
+
+static void on_link(LinkChange change, const LinkInfo *link, void *userdata) {
+        ComputeManager *m = userdata;
+        int r;
+
+        if (change != LINK_REMOVED || !network_api_is_bridge(m->network_api, link->name))
+                return;
+        log_warning("Bridge %s of a local network was taken away: it is made anew if there are instances on it", link->name);
+        r = compute_manager_submit(m, JOB_STATE, "plug_networks", NULL, USEC_PER_MINUTE, replug);
+        if (r < 0)
+                log_warning("Cannot make bridge %s anew: %s", link->name, failure_text(r, NULL));
+}
+
+void compute_watch_networks(ComputeManager *m) {
+        int r;
+
+        if (!network_api_has_networks(m->network_api) || network_is_stub(m))
+                return;
+        r = link_events_new(&m->link_events, m->event, on_link, m);
+        if (r < 0)
+                log_warning("Bridges of the local networks cannot be watched: %s", failure_text(r, NULL));
+}
+
+/* ---- what is left over ---- */
+
 /* 1 also when it cannot be known: what is in doubt is not taken away. */
 static int instance_exists(const char *uuid, void *userdata) {
         ComputeManager *m = userdata;

@@ -418,6 +418,7 @@ static Manager *compute_manager_free(Manager *manager) {
         mailbox_free(mailbox);
 
         m->settle_timer = sd_event_source_disable_unref(m->settle_timer);
+        m->link_events = link_events_free(m->link_events);
         name_set_done(&m->settling);
         observers_done(&m->manager.observers);
         compute_node_done(&m->node);
@@ -488,6 +489,7 @@ int compute_manager_new(ComputeManager **ret, const ManagerArgs *args, ComputeDr
         r = mailbox_new(&m->mailbox, m->event, "compute-manager", SD_EVENT_PRIORITY_NORMAL, on_note, note_free, m);
         if (r < 0)
                 return exception_set_errno(e, r, "Cannot make the compute manager's mailbox");
+        compute_watch_networks(m);
         if (m->driver->ops->set_event_callback)
                 m->driver->ops->set_event_callback(m->driver, compute_on_driver_event, m);
 

@@ -276,6 +276,23 @@ int network_api_unplug_all(NetworkApi *a, const Instance *i, const json_t *netwo
         return r;
 }
 
+bool network_api_has_networks(const NetworkApi *a) {
+        assert(a);
+        return a->local && local_networks_table(a->local)->n > 0;
+}
+
+bool network_api_is_bridge(const NetworkApi *a, const char *name) {
+        const NetworkTable *t;
+
+        assert(a && name);
+
+        t = a->local ? local_networks_table(a->local) : NULL;
+        for (size_t n = 0; t && n < t->n; n++)
+                if (streq(t->networks[n].bridge, name))
+                        return true;
+        return false;
+}
+
 int network_api_get_all_bw_usage(NetworkApi *a, json_t **ret, NovaException *e) {
         assert(a && ret);
 

@@ -58,6 +58,10 @@ int network_api_unplug(NetworkApi *a, const Instance *i, const json_t *vif, Nova
 int network_api_plug_all(NetworkApi *a, const Instance *i, const json_t *network_info, NovaException *e);
 int network_api_unplug_all(NetworkApi *a, const Instance *i, const json_t *network_info, NovaException *e);
 
+/* Whether networks are declared, and whether one's bridge is called so. */
+bool network_api_has_networks(const NetworkApi *a);
+bool network_api_is_bridge(const NetworkApi *a, const char *name);
+
 /* Counters of the guests' interfaces, as the driver's get_all_bw_usage gives them. */
 int network_api_get_all_bw_usage(NetworkApi *a, json_t **ret, NovaException *e);
 /* At start and now and then: takes away what belongs to none of @instances (the uuids of this host's, NULL-terminated) nor to one that

@@ -261,6 +261,21 @@ static int ensure_tap(Netlink *nl, const DeclaredNetwork *n, const char *name, N
         return r;
 }
 
+/* The tap of a guest that runs is put back, when its bridge was taken away under it. */
+static int ensure_guest(Netlink *nl, const DeclaredNetwork *n, const char *name, NovaException *e) {
+        LinkInfo link;
+        int r;
+
+        r = link_get(nl, name, &link);
+        if (r <= 0 || !streq(link.kind, "tun") || link.master != 0)
+                return r < 0 ? failed(e, r, n, "look at", name) : 0;
+        r = link_set_master(nl, name, n->bridge);
+        if (r < 0)
+                return r == -ENODEV ? 0 : failed(e, r, n, "put into the bridge", name);
+        log_info("Tap %s is put back into bridge %s of network %s", name, n->bridge, n->name);
+        return 0;
+}
+
 int local_networks_plug(LocalNetworks *l, const Instance *i _unused_, const json_t *vif, NovaException *e) {
         const DeclaredNetwork *n = network_of(l, vif);
         const char *id = json_member_string(vif, "id");
@@ -278,10 +293,9 @@ int local_networks_plug(LocalNetworks *l, const Instance *i _unused_, const json
 
         pthread_mutex_lock(lock_of(l, n));
         r = ensure_links(nl, n, e);
-        if (r >= 0 && n->vif == VIF_TAP) {
-                vif_device_name(id, device);
-                r = ensure_tap(nl, n, device, e);
-        }
+        vif_device_name(id, device);
+        if (r >= 0)
+                r = n->vif == VIF_TAP ? ensure_tap(nl, n, device, e) : ensure_guest(nl, n, device, e);
         if (r >= 0)
                 r = refresh_dhcp(l, n, true, e);
         pthread_mutex_unlock(lock_of(l, n));
