@@ -38,16 +38,15 @@ void link_routes_done(LinkRoutes *l);
 /* The routes out of that interface which somebody set: not those the kernel makes with an address, nor what a router
  * announced, which come by themselves. */
 int route_list(Netlink *n, const char *name, LinkRoutes *ret);
-/* The same route out of interface @index; there is fine. */
-int route_add(Netlink *n, const LinkRoute *r, int index);
-/* That route; there is none is fine. */
-int route_delete(Netlink *n, const LinkRoute *r, int index);
+/* The same route out of interface @index, in the place of the one there is: at no time is there none. */
+int route_move(Netlink *n, const LinkRoute *r, int index);
 /* A default route over @gateway; there is fine. */
 int route_add_default(Netlink *n, const char *name, const IpAddress *gateway);
 
 /* Puts @name into bridge @bridge, with its global addresses and its routes moved onto the bridge, so that the host stays
- * reachable by them. All or nothing: when a step fails what was moved is moved back, and @name is out of the bridge again.
- * In it already: what addresses it has left are moved. 1: something was moved, 0: nothing was to do. */
+ * reachable by them. All or nothing: when a step fails what was moved is moved back, and @name is out of the bridge again. When the
+ * process is killed meanwhile each address and route is in one place or in both, and the next call moves the rest.
+ * 1: something was moved, 0: nothing was to do. */
 int bridge_take_interface(Netlink *n, const char *bridge, const char *name);
 /* The other way round. */
 int bridge_give_interface(Netlink *n, const char *bridge, const char *name);

@@ -1,8 +1,8 @@
 /* The move of an interface's addresses and routes onto its bridge, and back: see address.h.
  *
- * While it lasts the host may be reachable by nothing else, so it must end well or not have been: what was there is written
- * down first; then each step is done, and when one fails those done are undone in reverse, each as well as it can be. The
- * kernel drops a route when the address or the interface it leads over goes, so the routes are put back last, both ways. */
+ * While it lasts the host may be reachable by nothing else, so it must end well or not have been, and nothing may be lost whenever
+ * it is broken off: addresses are put onto the new interface first, then the routes are exchanged one for one, and only then are the
+ * addresses taken from the old one. When a step fails the same is done the other way round. */
 #define LOG_LOGGER "nova.network.manager"
 #include "network/address.h"
 
@@ -18,7 +18,6 @@ typedef struct Move {
         LinkAddress *addresses;
         size_t n_addresses;
         LinkRoutes routes;
-        size_t moved;                   /* addresses that are on @to */
 } Move;
 
 static void move_done(Move *m) {
@@ -55,69 +54,61 @@ static int move_begin(Move *m) {
         return 0;
 }
 
-static int move_address(Move *m, const LinkAddress *address) {
-        LinkAddress a = *address;
+/* In their first order: the first of a subnet is its primary. It was in use a moment ago, so nobody else has it. */
+static int put_addresses(Move *m, const char *name) {
         int r;
 
-        r = address_delete(m->n, m->from, &a);
-        if (r < 0 && r != -EADDRNOTAVAIL)
-                return r;
-        /* It was in use a moment ago: nobody else has it. */
-        if (a.prefix.address.family == AF_INET6)
-                a.flags |= IFA_F_NODAD;
-        r = address_add(m->n, m->to, &a);
-        return r == -EEXIST ? 0 : r;
-}
-
-/* The old routes go first: one to the same network over two interfaces is one too many for the kernel. */
-static int move_run(Move *m) {
-        int r;
-
-        for (size_t i = 0; i < m->routes.n; i++) {
-                r = route_delete(m->n, &m->routes.items[i], m->from_link.index);
-                if (r < 0)
-                        return r;
-        }
-        for (size_t i = 0; i < m->n_addresses; i++) {
-                m->moved = i + 1;
-                r = move_address(m, &m->addresses[i]);
-                if (r < 0)
-                        return r;
-        }
-        for (size_t i = 0; i < m->routes.n; i++) {
-                r = route_add(m->n, &m->routes.items[i], m->to_link.index);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-/* All as it was; what cannot be put back is named. Also addresses that were not yet moved are put back in their first order, since
- * the first of a subnet is its primary, with which the kernel drops or promotes the others. */
-static void move_undo(Move *m) {
-        char text[IP_TEXT_MAX];
-        int r;
-
-        for (size_t i = 0; i < m->routes.n; i++)
-                (void) route_delete(m->n, &m->routes.items[i], m->to_link.index);
-        for (size_t i = m->moved; i-- > 0;)
-                (void) address_delete(m->n, m->to, &m->addresses[i]);
-        for (size_t i = m->n_addresses; m->moved > 0 && i-- > 0;)
-                (void) address_delete(m->n, m->from, &m->addresses[i]);
         for (size_t i = 0; i < m->n_addresses; i++) {
                 LinkAddress a = m->addresses[i];
 
                 if (a.prefix.address.family == AF_INET6)
                         a.flags |= IFA_F_NODAD;
-                r = address_add(m->n, m->from, &a);
+                r = address_add(m->n, name, &a);
                 if (r < 0 && r != -EEXIST)
-                        log_error("Address %s cannot be put back onto %s: %s", ip_prefix_format(&a.prefix, text), m->from, strerror(-r));
+                        return r;
         }
+        return 0;
+}
+
+/* With the first of a subnet the kernel may drop the others, or not. */
+static int take_addresses(Move *m, const char *name) {
+        int r;
+
+        for (size_t i = 0; i < m->n_addresses; i++) {
+                r = address_delete(m->n, name, &m->addresses[i]);
+                if (r < 0 && r != -EADDRNOTAVAIL)
+                        return r;
+        }
+        return 0;
+}
+
+static int move_run(Move *m) {
+        int r;
+
+        r = put_addresses(m, m->to);
+        for (size_t i = 0; r >= 0 && i < m->routes.n; i++)
+                r = route_move(m->n, &m->routes.items[i], m->to_link.index);
+        if (r >= 0)
+                r = take_addresses(m, m->from);
+        return r;
+}
+
+/* All as it was; what cannot be put back is named. Those that are still on @from are taken off for a moment, since they could not be
+ * brought into their order otherwise; they are on @to meanwhile. */
+static void move_undo(Move *m) {
+        int r;
+
+        (void) put_addresses(m, m->to);
+        (void) take_addresses(m, m->from);
+        r = put_addresses(m, m->from);
+        if (r < 0)
+                log_error("An address cannot be put back onto %s: %s", m->from, strerror(-r));
         for (size_t i = 0; i < m->routes.n; i++) {
-                r = route_add(m->n, &m->routes.items[i], m->from_link.index);
+                r = route_move(m->n, &m->routes.items[i], m->from_link.index);
                 if (r < 0)
                         log_error("A route cannot be put back onto %s: %s", m->from, strerror(-r));
         }
+        (void) take_addresses(m, m->to);
 }
 
 int bridge_take_interface(Netlink *n, const char *bridge, const char *name) {

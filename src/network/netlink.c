@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <netlink/netlink.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -13,6 +14,7 @@ struct Netlink {
         pthread_mutex_t lock;
         struct nl_sock *sock;           /* NULL: to be made anew */
         unsigned fail_at;               /* 0 = none */
+        bool die;
 };
 
 /* One exchange, as its callbacks see it. */
@@ -129,6 +131,8 @@ static int exchange(Netlink *n, struct nl_msg *m, Exchange *x) {
 
         reason[0] = '\0';
         if (n->fail_at > 0 && --n->fail_at == 0) {
+                if (n->die)
+                        (void) raise(SIGKILL);
                 (void) snprintf(reason, sizeof reason, "made to fail");
                 return -EIO;
         }
@@ -199,8 +203,9 @@ int netlink_read(Netlink *n, struct nl_msg *m, int (*f)(struct nlmsghdr *h, void
         return r < 0 ? r : x.f_result;
 }
 
-void netlink_fail_at(Netlink *n, unsigned number) {
+void netlink_fail_at(Netlink *n, unsigned number, bool die) {
         pthread_mutex_lock(&n->lock);
         n->fail_at = number;
+        n->die = die;
         pthread_mutex_unlock(&n->lock);
 }

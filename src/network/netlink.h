@@ -29,5 +29,6 @@ int netlink_read(Netlink *n, struct nl_msg *m, int (*f)(struct nlmsghdr *h, void
 /* What the kernel said of this thread's last failure ("Unknown device type"), or "". */
 const char *netlink_reason(void);
 
-/* For tests of what follows a failure: the request of this number from now on (1 = the next) fails with -EIO, unsent. */
-void netlink_fail_at(Netlink *n, unsigned number);
+/* For tests of what follows a failure: the request of this number from now on (1 = the next; 0 = none) is not sent but fails with
+ * -EIO, or (@die) the process is killed at it. */
+void netlink_fail_at(Netlink *n, unsigned number, bool die);

@@ -153,16 +153,8 @@ fail:
         return -ENOMEM;
 }
 
-int route_add(Netlink *n, const LinkRoute *r, int index) {
-        int q = request(n, r, index, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
-
-        return q == -EEXIST ? 0 : q;
-}
-
-int route_delete(Netlink *n, const LinkRoute *r, int index) {
-        int q = request(n, r, index, RTM_DELROUTE, 0);
-
-        return q == -ESRCH || q == -ENODEV ? 0 : q;
+int route_move(Netlink *n, const LinkRoute *r, int index) {
+        return request(n, r, index, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
 }
 
 int route_add_default(Netlink *n, const char *name, const IpAddress *gateway) {

@@ -6,6 +6,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "network/events.h"
 
@@ -323,9 +324,9 @@ static void a_move_that_fails_at_any_step_leaves_all_as_it_was(void **state) {
         for (step = 1;; step++) {
                 _cleanup_free_ char *now = NULL, *bridge = NULL;
 
-                netlink_fail_at(n, step);
+                netlink_fail_at(n, step, false);
                 r = bridge_take_interface(n, "br-ex", "eth0");
-                netlink_fail_at(n, 0);
+                netlink_fail_at(n, 0, false);
                 if (r == 1)
                         break;
                 assert_int_equal(r, -EIO);
@@ -335,9 +336,49 @@ static void a_move_that_fails_at_any_step_leaves_all_as_it_was(void **state) {
                 if (!streq(now, was) || !streq(bridge, "") || get(n, "eth0").master != 0)
                         fail_msg("after the failure of request %u eth0 has %s, br-ex %s", step, now, bridge);
         }
-        assert_true(failures >= 4 + 2 * 4 + 2 * 3);
+        assert_true(failures >= 4 + 2 * 2 * 4 + 3);
         end = picture(n, "br-ex");
         assert_string_equal(end, was);
+}
+
+/* The process is killed at each request of the move: whoever comes next finds every address somewhere, and ends the move. */
+static void a_move_that_is_killed_at_any_step_is_ended_by_the_next(void **state) {
+        Netlink *n = namespace_or_skip(state);
+        _cleanup_free_ char *was = NULL;
+        unsigned step, kills = 0;
+
+        furnish(n);
+        was = picture(n, "eth0");
+        for (step = 1;; step++) {
+                _cleanup_free_ char *now = NULL, *left = NULL;
+                int status, r;
+                pid_t pid;
+
+                pid = fork();
+                if (pid == 0) {
+                        Netlink *own = NULL;
+
+                        if (netlink_new(&own) < 0)
+                                _exit(2);
+                        netlink_fail_at(own, step, true);
+                        _exit(bridge_take_interface(own, "br-ex", "eth0") == 1 ? 0 : 1);
+                }
+                assert_true(pid > 0);
+                assert_int_equal(waitpid(pid, &status, 0), pid);
+                r = bridge_take_interface(n, "br-ex", "eth0");
+                assert_true(r >= 0);
+                now = picture(n, "br-ex");
+                left = picture(n, "eth0");
+                if (!streq(now, was) || !streq(left, ""))
+                        fail_msg("killed at request %u, then eth0 has %s, br-ex %s", step, left, now);
+                assert_int_equal(bridge_give_interface(n, "br-ex", "eth0"), 1);
+                if (WIFEXITED(status)) {
+                        assert_int_equal(WEXITSTATUS(status), 0);
+                        break;
+                }
+                kills++;
+        }
+        assert_true(kills >= 4 + 2 * 2 * 4 + 3);
 }
 
 static void an_interface_of_another_bridge_is_left_there(void **state) {
@@ -482,6 +523,7 @@ int main(void) {
                 NAMESPACE_CASE(counters_count_what_went_by),
                 NAMESPACE_CASE(an_interface_goes_under_its_bridge_with_all_that_it_has_and_back),
                 NAMESPACE_CASE(a_move_that_fails_at_any_step_leaves_all_as_it_was),
+                NAMESPACE_CASE(a_move_that_is_killed_at_any_step_is_ended_by_the_next),
                 NAMESPACE_CASE(an_interface_of_another_bridge_is_left_there),
                 NAMESPACE_CASE(events_tell_what_happens),
                 NAMESPACE_CASE(events_that_were_lost_are_made_up_for),
