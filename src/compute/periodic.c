@@ -357,6 +357,9 @@ static int task_heal_instance_info_cache(Manager *manager, RequestContext *c, No
         r = network_api_get_instance_nw_info(m->network_api, c, &i, &info, &x);
         if (r >= 0 && info)
                 r = heal_save(m, i.uuid, info, &x);
+        /* What it is on this host, too: a dnsmasq that has ended is started again. */
+        if (r >= 0 && info && network_api_is_local(m->network_api) && i.vm_state == VM_ACTIVE && i.task_state == TASK_NONE)
+                r = compute_network_plug(m, &i, info, &x);
         if (r >= 0)
                 (void) atomic_fetch_and(&m->said, ~(unsigned) SAID_HEAL_FAILED);
         else if (compute_manager_say_once(m, SAID_HEAL_FAILED))
