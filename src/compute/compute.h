@@ -15,7 +15,6 @@
 #include "compute/instance-events.h"
 #include "compute/manager.h"
 #include "compute/notifier.h"
-#include "network/events.h"
 #include "compute/own-request.h"
 #include "service/operation.h"
 
@@ -41,6 +40,8 @@ enum {
         SAID_SHELVED = 1 << 7,
         SAID_PUBLISH_FAILED = 1 << 8,
 };
+
+typedef struct LinkEvents LinkEvents;   /* network/events.h */
 
 struct ComputeManager {
         Manager manager;                /* first: a Manager is one */

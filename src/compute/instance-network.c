@@ -5,6 +5,7 @@
 #include "compute/compute.h"
 
 #include "basic/log.h"
+#include "network/events.h"
 
 int compute_network_plug(ComputeManager *m, const Instance *i, const json_t *network_info, NovaException *e) {
         if (network_is_stub(m))

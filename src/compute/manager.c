@@ -8,6 +8,7 @@
 
 #include "basic/log.h"
 #include "compute/resource-tracker.h"
+#include "network/events.h"
 
 #define SETTLE_DELAY (15 * USEC_PER_SEC)
 

@@ -146,7 +146,7 @@ static void a_full_network_says_so_and_takes_nothing(void **state _unused_) {
 
         for (unsigned n = 1; n <= 6; n++) {
                 Instance i = instance(n);
-                json_auto_t *info = allocate(f, &i, "[\"b\"]");
+                json_auto_t *info _unused_ = allocate(f, &i, "[\"b\"]");
         }
         {
                 _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
