@@ -185,10 +185,14 @@ static int ensure_links(Netlink *nl, const DeclaredNetwork *n, NovaException *e)
 /* dnsmasq knows what is leased now; without any it is not needed. Under the network's lock. */
 static int refresh_dhcp(LocalNetworks *l, const DeclaredNetwork *n, bool may_start, NovaException *e) {
         _cleanup_(virtual_interface_list_done) VirtualInterfaceList vifs = {};
+        uint64_t *told = &l->told[n - l->table.networks], changes = atomic_load(&l->changes);
         pid_t pid;
         int r;
 
         if (!n->dhcp || !l->leases)
+                return 0;
+        /* When a thousand instances are plugged at a start it is told once. */
+        if (*told == changes && dhcp_find(&l->dhcp, n->id, &pid) > 0)
                 return 0;
         r = l->leases->ops->list(l->leases, NULL, n->id, &vifs);
         if (r < 0)
@@ -197,7 +201,9 @@ static int refresh_dhcp(LocalNetworks *l, const DeclaredNetwork *n, bool may_sta
                 return dhcp_stop(&l->dhcp, n->id);
         if (!may_start && dhcp_find(&l->dhcp, n->id, &pid) <= 0)
                 return 0;
-        return dhcp_update(&l->dhcp, n, &vifs, e);
+        r = dhcp_update(&l->dhcp, n, &vifs, e);
+        *told = r < 0 ? 0 : changes;
+        return r;
 }
 
 static pthread_mutex_t *lock_of(LocalNetworks *l, const DeclaredNetwork *n) {
@@ -209,6 +215,7 @@ void local_networks_changed(LocalNetworks *l, const VirtualInterface *gone, cons
         const DeclaredNetwork *n = network_table_find(&l->table, network_id);
         int r;
 
+        atomic_fetch_add(&l->changes, 1);
         if (!n || !n->dhcp)
                 return;
         pthread_mutex_lock(lock_of(l, n));

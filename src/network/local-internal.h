@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "network/dhcp.h"
 #include "network/local.h"
@@ -20,7 +21,9 @@ struct LocalNetworks {
         NetworkCursor *cursors;         /* of each network */
 
         DhcpSettings dhcp;              /* never changes */
-        pthread_mutex_t *locks;         /* of each network: what it is on this host */
+        pthread_mutex_t *locks;         /* of each network: what it is on this host, and what its dnsmasq was told */
+        uint64_t *told;                 /* of each network: the number of changes when its dnsmasq was told last; 0 = never */
+        _Atomic uint64_t changes;       /* of leases, from 1 */
         pthread_mutex_t host_lock;
         Netlink *netlink;               /* under it until it is made; NULL = not yet */
 };

@@ -37,8 +37,10 @@ int local_networks_new(LocalNetworks **ret, const Config *config, NovaException 
                 return r;
         l->cursors = calloc(MAX(l->table.n, 1U), sizeof *l->cursors);
         l->locks = calloc(MAX(l->table.n, 1U), sizeof *l->locks);
-        if (!l->cursors || !l->locks)
+        l->told = calloc(MAX(l->table.n, 1U), sizeof *l->told);
+        if (!l->cursors || !l->locks || !l->told)
                 return -ENOMEM;
+        l->changes = 1;
         for (size_t n = 0; n < l->table.n; n++)
                 pthread_mutex_init(&l->locks[n], NULL);
 
@@ -52,6 +54,7 @@ LocalNetworks *local_networks_free(LocalNetworks *l) {
         for (size_t n = 0; l->locks && n < l->table.n; n++)
                 pthread_mutex_destroy(&l->locks[n]);
         free(l->locks);
+        free(l->told);
         netlink_free(l->netlink);
         dhcp_settings_done(&l->dhcp);
         network_table_done(&l->table);
@@ -447,6 +450,7 @@ static int lease(LocalNetworks *l, const Instance *i, const NetworkRequest *requ
                         r = l->leases->ops->create(l->leases, chosen.items, chosen.n);
                 pthread_mutex_unlock(&l->lock);
                 if (r >= 0) {
+                        atomic_fetch_add(&l->changes, 1);
                         *ret = chosen;
                         chosen = (VirtualInterfaceList) {};
                 }
