@@ -9,6 +9,7 @@
 #include "basic/log.h"
 #include "compute/claims.h"
 #include "compute/instance-methods.h"
+#include "compute/spawn-hooks.h"
 #include "compute/notify-instance.h"
 #include "objects/instance-object.h"
 
@@ -82,38 +83,20 @@ static int allocate_networks(Build *b, NovaException *e) {
         return c->i->network_info ? 0 : -ENOMEM;
 }
 
-static void on_step(const char *step, void *userdata) {
-        (void) operation_step(((Build *) userdata)->call->operation, step);
-}
-
-static void on_progress(unsigned percent, void *userdata) {
-        operation_progress(((Build *) userdata)->call->operation, percent);
-}
-
-/* Somebody cancelled the build, or asked for the instance's deletion. */
-static bool is_cancelled(void *userdata) {
-        InstanceCall *c = ((Build *) userdata)->call;
-        _cleanup_(instance_done) Instance row = {};
-        Store *s = c->manager->store;
-        int r;
-
-        if (operation_cancelled(c->operation))
-                return true;
-        r = s->ops->instance_get(s, c->i->uuid, READ_DELETED_NO, &row);
-        return r == 0 || (r > 0 && row.task_state != c->task);
-}
-
 static int spawn(Build *b, NovaException *e) {
         InstanceCall *c = b->call;
-        const DriverHooks hooks = { .step = on_step, .progress = on_progress, .cancelled = is_cancelled, .userdata = b };
+        SpawnHooks hooks;
         int r;
 
         b->spawned = true;
-        r = compute_network_plug(c->manager, c->i, b->network_info, e);
-        if (r < 0)
-                return r;
-        return driver_call(c->manager, spawn, e, c->context, c->i, b->request.image_meta, b->request.injected_files,
-                           b->request.admin_password, b->network_info, b->request.block_device_info, &hooks);
+        r = spawn_hooks_init(&hooks, c, b->network_info);
+        if (r >= 0)
+                r = compute_network_plug(c->manager, c->i, b->network_info, e);
+        if (r >= 0)
+                r = driver_call(c->manager, spawn, e, c->context, c->i, b->request.image_meta, b->request.injected_files,
+                                b->request.admin_password, b->network_info, b->request.block_device_info, &hooks.hooks);
+        spawn_hooks_done(&hooks);
+        return r;
 }
 
 /* The first addresses of the network that the operator names. */

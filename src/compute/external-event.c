@@ -131,3 +131,27 @@ int host_external_instance_event(ComputeManager *m, RequestContext *context _unu
         }
         return 0;
 }
+
+/* ---- in the instance's turn ---- */
+
+static int network_event(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
+        const char *name = strempty(json_member_string(c->args, "name")), *tag = strempty(json_member_string(c->args, "tag"));
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+        int r;
+
+        if (streq(name, "network-vif-deleted"))
+                r = guest_vif_deleted(c, tag, &x);
+        else
+                r = guest_network_changed(c, &x);
+        if (r < 0 && x.code == 404) {
+                log_info("Failed to process external instance event %s-%s due to: %s", name, tag, failure_text(r, &x));
+                return 0;
+        }
+        if (r < 0 && exception_is_set(&x))
+                exception_move(e, &x);
+        return r;
+}
+
+const InstanceMethod method_network_event = {
+        .flags = WRAP_NOTIFY | INSTANCE_ANY_TASK | INSTANCE_ABSENT_OK, .body = network_event,
+};

@@ -301,6 +301,8 @@ void instance_call_accepted(Operation *o) {
                 expected[0] = i.task_state;
                 i.task_state = method->task;
                 r = m->store->ops->instance_save(m->store, &i, expected, NULL);
+                if (r > 0)      /* what waits for its network need not wait any more */
+                        (void) event_registry_cancel(m->events, i.uuid);
                 if (r != -ESTALE)
                         return;
         }

@@ -126,9 +126,49 @@ static const Argument unquiesce_arguments[] = {
         {},
 };
 
+static const Argument attach_interface_arguments[] = {
+        THE_INSTANCE,
+        { "network_id", OPTIONAL_TEXT },
+        { "port_id", OPTIONAL_TEXT },
+        { "requested_ip", OPTIONAL_TEXT },
+        { "tag", OPTIONAL_TEXT },
+        {},
+};
+
+static const Argument detach_interface_arguments[] = {
+        THE_INSTANCE,
+        { "port_id", ARGUMENT_STRING },
+        {},
+};
+
+static const Argument add_fixed_ip_arguments[] = {
+        THE_INSTANCE,
+        { "network_id", ARGUMENT_STRING },
+        {},
+};
+
+static const Argument remove_fixed_ip_arguments[] = {
+        THE_INSTANCE,
+        { "address", ARGUMENT_STRING },
+        {},
+};
+
+static const Argument metadata_arguments[] = {
+        THE_INSTANCE,
+        { "diff", ARGUMENT_OBJECT },
+        {},
+};
+
 static const Argument event_arguments[] = {
         { "instances", ARGUMENT_ARRAY },
         { "events", ARGUMENT_ARRAY },
+        {},
+};
+
+static const Argument network_event_arguments[] = {
+        THE_INSTANCE,
+        { "name", ARGUMENT_STRING },
+        { "tag", ARGUMENT_STRING },
         {},
 };
 
@@ -208,12 +248,30 @@ const Method guest_methods[] = {
         INSTANCE("trigger_crash_dump", only_instance, SERVED_ZED, JOB_STATE, USEC_PER_MINUTE, method_trigger_crash_dump, MANAGE,
                  .recovery = RECOVER_FAIL),
 
+        INSTANCE("attach_interface", attach_interface_arguments, SERVED_ZED, JOB_STATE, 3 * USEC_PER_MINUTE, method_attach_interface,
+                 MANAGE, .recovery = RECOVER_UNDO, .undo = guest_undo_attach),
+        INSTANCE("detach_interface", detach_interface_arguments, SERVED_ZED, JOB_STATE, 3 * USEC_PER_MINUTE, method_detach_interface,
+                 MANAGE, .recovery = RECOVER_AGAIN),
+        INSTANCE("add_fixed_ip_to_instance", add_fixed_ip_arguments, BOTH, JOB_STATE, 3 * USEC_PER_MINUTE, method_add_fixed_ip, MANAGE,
+                 .recovery = RECOVER_FAIL),
+        INSTANCE("remove_fixed_ip_from_instance", remove_fixed_ip_arguments, BOTH, JOB_STATE, 3 * USEC_PER_MINUTE,
+                 method_remove_fixed_ip, MANAGE, .recovery = RECOVER_FAIL),
+        INSTANCE("reset_network", only_instance, BOTH, JOB_STATE, USEC_PER_MINUTE, method_reset_network, MANAGE,
+                 .recovery = RECOVER_AGAIN),
+        INSTANCE("inject_network_info", only_instance, BOTH, JOB_STATE, USEC_PER_MINUTE, method_inject_network_info, MANAGE,
+                 .recovery = RECOVER_AGAIN),
+        INSTANCE("change_instance_metadata", metadata_arguments, SERVED_ZED, JOB_STATE, USEC_PER_MINUTE, method_change_metadata, MANAGE,
+                 .recovery = RECOVER_AGAIN),
+
         /* It wakes what runs, perhaps a build that waits, so it may not wait for anything of its instances itself. */
         {
                 .name = "external_instance_event", .arguments = event_arguments, .served = SERVED_ZED,
                 .flags = METHOD_CHANGES_STATE | METHOD_REPEATABLE, .kind = JOB_QUERY, .deadline = USEC_PER_MINUTE,
                 .run = run_external_instance_event, .recovery = RECOVER_AGAIN,
         },
+        INSTANCE("_instance_network_event", network_event_arguments, SERVED_SELF, JOB_STATE, USEC_PER_MINUTE, method_network_event,
+                 .recovery = RECOVER_AGAIN),
+
         HOST_QUERY(cache_images, cache_images_arguments, SERVED_ZED, 60 * USEC_PER_MINUTE),
         HOST_QUERY(compare_cpu, compare_cpu_arguments, SERVED_ESSEX, USEC_PER_MINUTE),
         HOST_QUERY(get_instance_disk_info, disk_info_arguments, SERVED_ESSEX, USEC_PER_MINUTE),

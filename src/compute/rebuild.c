@@ -5,6 +5,8 @@
 #include "compute/instance-methods.h"
 #include "compute/spawn-hooks.h"
 
+#include <errno.h>
+
 #include "basic/json.h"
 #include "basic/log.h"
 #include "image/image.h"
@@ -134,7 +136,7 @@ static int make_anew(InstanceCall *c, const json_t *image, const json_t *network
         if (r < 0)
                 return r;
 
-        r = spawn_hooks_init(&hooks, c->manager, c->operation, c->i, network_info);
+        r = spawn_hooks_init(&hooks, c, network_info);
         if (r >= 0)
                 r = compute_network_plug(c->manager, c->i, network_info, e);
         if (r >= 0)
@@ -156,6 +158,16 @@ static int stop_again(InstanceCall *c, NovaException *e) {
                 return r;
         r = compute_guest_power_off(c->manager, c->i, false, e);
         return r < 0 ? r : instance_call_save_done(c, VM_STOPPED, powering_off, e);
+}
+
+/* A driver that was told to stop says so; for whose sake, the row knows. */
+static bool is_overtaken(InstanceCall *c, int failure, const NovaException *why) {
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+
+        if (instance_call_overtaken(why))
+                return true;
+        return failure == -ECANCELED && !operation_cancelled(c->operation) && instance_call_save(c, NULL, &x) < 0 &&
+               instance_call_overtaken(&x);
 }
 
 static void set_error(InstanceCall *c) {
@@ -204,7 +216,7 @@ static int rebuild(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
         }
         if (r >= 0)
                 return 0;
-        if (instance_call_overtaken(&x)) {
+        if (is_overtaken(c, r, &x)) {
                 log_info("Instance %s was deleted while rebuilding", c->i->uuid);
                 return 0;
         }

@@ -12,19 +12,26 @@
 static void on_step(const char *step, void *userdata) {
         SpawnHooks *h = userdata;
 
-        (void) operation_step(h->operation, step);
+        (void) operation_step(h->call->operation, step);
 }
 
 static void on_progress(unsigned percent, void *userdata) {
         SpawnHooks *h = userdata;
 
-        operation_progress(h->operation, percent);
+        operation_progress(h->call->operation, percent);
 }
 
 static bool on_cancelled(void *userdata) {
-        SpawnHooks *h = userdata;
+        InstanceCall *c = ((SpawnHooks *) userdata)->call;
+        _cleanup_(instance_done) Instance row = {};
+        Store *s = c->manager->store;
+        int r;
 
-        return operation_cancelled(h->operation);
+        if (operation_cancelled(c->operation))
+                return true;
+        /* Whoever accepts a deletion writes that into the row. */
+        r = s->ops->instance_get(s, c->i->uuid, READ_DELETED_NO, &row);
+        return r == 0 || (r > 0 && row.task_state != c->task);
 }
 
 static int not_plugged(NovaException *e) {
@@ -33,9 +40,9 @@ static int not_plugged(NovaException *e) {
 
 static int on_wait_plugged(void *userdata, NovaException *e) {
         SpawnHooks *h = userdata;
-        _cleanup_(config_unrefp) Config *config = compute_manager_config(h->manager);
+        _cleanup_(config_unrefp) Config *config = compute_manager_config(h->call->manager);
         int64_t timeout = config_integer(config, "vif_plugging_timeout");
-        const char *event = NULL, *uuid = h->instance->uuid;
+        const char *event = NULL, *uuid = h->call->i->uuid;
         int r;
 
         if (!h->wait)
@@ -57,23 +64,23 @@ static int on_wait_plugged(void *userdata, NovaException *e) {
                 log_warning("Timeout waiting for %s of instance %s", event, uuid);
                 return not_plugged(e);
         default:
-                if (operation_cancelled(h->operation))
-                        return operation_refuse_cancelled(h->operation, e);
+                if (operation_cancelled(h->call->operation))
+                        return operation_refuse_cancelled(h->call->operation, e);
                 /* Its deletion was accepted, or the service ends: whoever runs this finds out which by its next save. */
                 (void) exception_setf(e, EXC_NOVA, "The wait for %s of instance %s is called off", event, uuid);
                 return -ECANCELED;
         }
 }
 
-int spawn_hooks_init(SpawnHooks *h, ComputeManager *m, Operation *o, const Instance *i, const json_t *network_info) {
-        _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
+int spawn_hooks_init(SpawnHooks *h, InstanceCall *c, const json_t *network_info) {
+        _cleanup_(config_unrefp) Config *config = compute_manager_config(c->manager);
         const json_t *vif;
         size_t n;
         int r;
 
         *h = (SpawnHooks) {
                 .hooks = { .step = on_step, .progress = on_progress, .cancelled = on_cancelled, .wait_plugged = on_wait_plugged, .userdata = h },
-                .manager = m, .operation = o, .instance = i,
+                .call = c,
         };
         if (config_integer(config, "vif_plugging_timeout") <= 0)
                 return 0;
@@ -83,7 +90,7 @@ int spawn_hooks_init(SpawnHooks *h, ComputeManager *m, Operation *o, const Insta
                 if (!id || json_member_boolean(vif, "active", true))
                         continue;
                 if (!h->wait) {
-                        r = event_wait_new(m->events, i->uuid, &h->wait);
+                        r = event_wait_new(c->manager->events, c->i->uuid, &h->wait);
                         if (r < 0)
                                 return r;
                 }
