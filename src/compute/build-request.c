@@ -247,8 +247,10 @@ static json_t *essex_primitive(const json_t *spec, const char *uuid) {
                 for (size_t n = 0; n < ELEMENTSOF(sizes); n++)
                         if (!json_object_get(data, sizes[n]) && json_object_get(type, sizes[n]))
                                 (void) json_object_set(data, sizes[n], json_object_get(type, sizes[n]));
-                flavor = json_pack("{s:s, s:s, s:s, s:O}", "nova_object.name", "Flavor", "nova_object.namespace", "nova",
-                                   "nova_object.version", "1.2", DATA, type);
+                flavor = json_pack("{s:s, s:s, s:s, s:o}", "nova_object.name", "Flavor", "nova_object.namespace", "nova",
+                                   "nova_object.version", "1.2", DATA, json_copy(type));
+                if (!json_is_object(json_object_get(type, "extra_specs")))
+                        (void) json_object_del(json_object_get(flavor, DATA), "extra_specs");
                 if (!flavor || json_object_set_new(data, "flavor", flavor) < 0)
                         return NULL;
         }

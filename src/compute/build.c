@@ -15,6 +15,7 @@
 
 typedef struct Build {
         InstanceCall *call;
+        json_t *args;                   /* the call's, with their objects read */
         BuildRequest request;
         Claim *claim;
         json_t *network_info;           /* allocated; NULL = not yet */
@@ -24,6 +25,7 @@ typedef struct Build {
 
 static void build_done(Build *b) {
         build_request_done(&b->request);
+        json_decref(b->args);
         (void) claim_end(b->claim);
         json_decref(b->network_info);
 }
@@ -146,7 +148,9 @@ static int run(Build *b, NovaException *e) {
         _cleanup_(config_unrefp) Config *config = compute_manager_config(c->manager);
         int r;
 
-        r = build_request_read(c->args, i, &b->request, e);
+        r = method_read_objects(c->operation->method, c->args, &b->args, e);
+        if (r >= 0)
+                r = build_request_read(b->args, i, &b->request, e);
         if (r >= 0)
                 r = instance_name_fill(i, strempty(config_string(config, "instance_name_template")), e);
         if (r >= 0)

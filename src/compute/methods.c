@@ -228,9 +228,9 @@ static const Method methods[] = {
         },
 
         INSTANCE("build_and_run_instance", build_arguments, SERVED_ZED, JOB_BUILD, 30 * USEC_PER_MINUTE, method_build,
-                 .recovery = RECOVER_AGAIN, .accepted = compute_build_accepted),
+                 .recovery = RECOVER_AGAIN, .accepted = compute_build_accepted, .reads_objects = true),
         INSTANCE("run_instance", run_arguments, SERVED_ESSEX, JOB_BUILD, 30 * USEC_PER_MINUTE, method_build,
-                 .recovery = RECOVER_AGAIN, .accepted = compute_build_accepted),
+                 .recovery = RECOVER_AGAIN, .accepted = compute_build_accepted, .reads_objects = true),
         INSTANCE("stop_instance", stop_arguments, BOTH, JOB_STATE, 10 * USEC_PER_MINUTE, method_stop, .recovery = RECOVER_AGAIN),
         INSTANCE("start_instance", instance_arguments, BOTH, JOB_STATE, 5 * USEC_PER_MINUTE, method_start, .recovery = RECOVER_AGAIN),
         /* Essex's names of the same. */

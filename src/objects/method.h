@@ -76,6 +76,10 @@ typedef struct Method {
         /* Of RECOVER_UNDO: puts back what was half made. On a worker, under the operation's key. 0 or -errno with @e. */
         int (*undo)(Operation *o, NovaException *e);
 
+        /* It reads the objects of its arguments itself (method_read_objects), in its turn, because it has something to record when
+         * one is wrong. Of the others such a request is refused before it is accepted. */
+        bool reads_objects;
+
         const struct InstanceMethod *instance;  /* what the wrapper of methods about one instance knows of it
                                                  * (compute/instance-call.h); NULL = it is about the host */
 } Method;

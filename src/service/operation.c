@@ -238,6 +238,8 @@ int operation_new(Operation **ret, Manager *manager, const Method *method, Reque
                 return r;
         if (r > 0)
                 log_debug("%s was given %d arguments that it does not know", method->name, r);
+        if (method->reads_objects)
+                return operation_new_unchecked(ret, manager, method, context, args, origin, finished, origin_data);
         r = method_read_objects(method, args, &read, e);
         if (r < 0)
                 return r;
