@@ -176,6 +176,9 @@ const char *recovery_action_to_string(RecoveryAction a);
 RecoveryAction recovery_action(VmState vm, TaskState task, PowerState guest);
 
 int compute_init_host(ComputeManager *m, RequestContext *c, NovaException *e);
+/* A failure of the store during the start, in the store's own words, which may name our files: told here, not to peers.
+ * Returns @r. */
+int local_store_failure(int r, const char *what, NovaException *e);
 /* Those whose recovery failed for a passing reason, again. */
 void compute_recover_again(ComputeManager *m);
 

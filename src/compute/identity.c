@@ -165,7 +165,7 @@ int compute_check_identity(ComputeManager *m, NovaException *e) {
                 return found;
         r = m->store->ops->compute_node_list_by_host(m->store, NULL, &rows);
         if (r < 0)
-                return exception_set_errno(e, r, "Cannot list the compute nodes");
+                return local_store_failure(r, "Cannot list the compute nodes", e);
 
         judged = identity_judge(found > 0 ? file : NULL, &rows, m->host, node, &uuid, e);
         if (judged < 0)

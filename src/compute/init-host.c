@@ -485,6 +485,11 @@ void compute_interrupted(ComputeManager *m, const Operation *o) {
                 log_error("The fault of instance %s could not be recorded: %s", i.uuid, failure_text(r, NULL));
 }
 
+int local_store_failure(int r, const char *what, NovaException *e) {
+        (void) exception_setf(e, EXC_DB_ERROR, "%s: %s", what, isempty(store_last_error()) ? strerror(-r) : store_last_error());
+        return r;
+}
+
 int compute_init_host(ComputeManager *m, RequestContext *c _unused_, NovaException *e) {
         _cleanup_(instance_list_done) InstanceList instances = {};
         _cleanup_free_ char *boot_id = NULL;
@@ -499,11 +504,8 @@ int compute_init_host(ComputeManager *m, RequestContext *c _unused_, NovaExcepti
                 return r;
 
         r = m->store->ops->instance_list_by_host(m->store, m->host, READ_DELETED_NO, &instances);
-        if (r < 0) {            /* told here, not to peers: the sentence may name our files */
-                (void) exception_setf(e, EXC_DB_ERROR, "Cannot list the instances of this host: %s",
-                                      isempty(store_last_error()) ? strerror(-r) : store_last_error());
-                return r;
-        }
+        if (r < 0)
+                return local_store_failure(r, "Cannot list the instances of this host", e);
 
         booted = check_boot(m, &boot_id);
         if (booted < 0) {

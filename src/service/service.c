@@ -345,7 +345,6 @@ void service_update_state(Service *s) {
         changed = state != s->state || !streq(strempty(trouble), strempty(s->trouble));
         s->state = state;
         free(s->trouble);
-        free(s->journal_trouble);
         s->trouble = TAKE_PTR(trouble);
         if (changed)
                 service_notify(s, SERVICE_CHANGED_STATE);

@@ -554,7 +554,7 @@ class Secrets(FaultTest):
         self.faults(d)
         shown.append(('answers', json.dumps(answers)))
         raw = caller.raw
-        bad_messages = lambda: len(re.findall('A message in queue|Refused', d.text()))
+        bad_messages = lambda: len(re.findall('A message in queue|Refused|was refused', d.text()))
         before = bad_messages()
         inner = json.dumps(dict(args, method='x', **secrets))
         for body in (inner[:-3], '{"oslo.version": "2.0", "oslo.message": %s}' % json.dumps(inner[:-9]), inner,
