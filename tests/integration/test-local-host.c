@@ -11,8 +11,10 @@
 #include <netinet/udp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "basic/id.h"
 #include "basic/json.h"
@@ -610,6 +612,59 @@ static void dnsmasq_takes_networks_of_both_versions(void **state) {
         guest_gets(h, mac_of(info), "10.1.0.100");
 }
 
+/* A real machine, emulated: its card's firmware asks by DHCP for what to boot, over the tap that was made for it. */
+static void a_real_machine_gets_its_lease_over_its_tap(void **state) {
+        Host *h = host_or_skip(state);
+        _cleanup_free_ char *leases = NULL, *netdev = NULL, *device = NULL, *want = NULL;
+        json_auto_t *info = NULL;
+        bool leased = false;
+        char text[512] = "";
+        int status;
+        pid_t pid;
+
+        needs_dnsmasq();
+        if (access("/usr/bin/qemu-system-x86_64", X_OK) < 0 || access("/dev/net/tun", R_OK | W_OK) < 0) {
+                print_message("skipped: it needs qemu-system-x86_64 and /dev/net/tun\n");
+                skip();
+        }
+        configure(h, "name=private,id=" NETWORK ",cidr=10.1.0.0/24,dhcp=yes,bridge=br-private,vif=tap");
+        info = allocate(h, INSTANCE);
+        plug(h, INSTANCE, info);
+        assert_true(asprintf(&leases, "%s/networks/" NETWORK ".leases", h->dir) > 0);
+        assert_true(asprintf(&netdev, "tap,id=n,ifname=%s,script=no,downscript=no,vnet_hdr=on",
+                             json_member_string(json_array_get(info, 0), "devname")) > 0);
+        assert_true(asprintf(&device, "virtio-net-pci,netdev=n,mac=%s", mac_of(info)) > 0);
+        assert_true(asprintf(&want, "%s 10.1.0.2 ", mac_of(info)) > 0);
+
+        pid = fork();
+        if (pid == 0) {
+                (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+                execl("/usr/bin/qemu-system-x86_64", "qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine", "pc,accel=tcg",
+                      "-m", "64", "-boot", "n", "-netdev", netdev, "-device", device, (char *) NULL);
+                _exit(127);
+        }
+        assert_true(pid > 0);
+        for (usec_t until = now_monotonic() + 120 * USEC_PER_SEC; !leased && now_monotonic() < until && waitpid(pid, &status, WNOHANG) == 0;) {
+                FILE *f = fopen(leases, "re");
+
+                while (f && !leased && fgets(text, sizeof text, f))
+                        leased = strstr(text, want);
+                if (f)
+                        (void) fclose(f);
+                (void) poll(NULL, 0, 50);
+        }
+        if (leased) {
+                json_auto_t *counters = NULL;
+
+                assert_int_equal(network_api_get_all_bw_usage(h->api, &counters, NULL), 0);
+                assert_true(json_member_integer(json_array_get(counters, 0), "bw_out", 0) > 300);
+                assert_true(json_member_integer(json_array_get(counters, 0), "bw_in", 0) > 300);
+        }
+        (void) kill(pid, SIGKILL);
+        (void) waitpid(pid, &status, 0);
+        assert_true(leased);
+}
+
 static void what_dnsmasq_has_against_it_is_told(void **state) {
         Host *h = host_or_skip(state);
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
@@ -681,6 +736,7 @@ int main(void) {
                 CASE(a_guest_asks_and_gets_what_is_leased_to_it),
                 CASE(a_daemon_that_starts_anew_goes_on_with_the_dnsmasq_there_is),
                 CASE(dnsmasq_takes_networks_of_both_versions),
+                CASE(a_real_machine_gets_its_lease_over_its_tap),
                 CASE(what_dnsmasq_has_against_it_is_told),
                 CASE(what_belongs_to_no_instance_is_taken_away),
         };
