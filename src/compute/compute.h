@@ -185,6 +185,10 @@ void compute_recover_again(ComputeManager *m);
 /* ManagerOps.interrupted and recover_instance. */
 void compute_interrupted(ComputeManager *m, const Operation *o);
 void compute_recover_open_instance(ComputeManager *m, const char *uuid);
+/* A request that failed since the store could not be written has left its instance in the middle of something: as soon as the
+ * store can be written it is dealt with as a start would. Waits for that, at most until the daemon ends. On a worker, under
+ * the instance's key. */
+void compute_recover_when_stored(ComputeManager *m, RequestContext *c, const char *uuid);
 
 /* ---- instance.c: what several themes do to one instance ---- */
 

@@ -429,6 +429,31 @@ static bool is_open(const ComputeManager *m, const char *uuid) {
         return false;
 }
 
+void compute_recover_when_stored(ComputeManager *m, RequestContext *c, const char *uuid) {
+        for (unsigned attempt = 0; !m->stopping; attempt++) {
+                _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+                _cleanup_(instance_done) Instance i = {};
+                bool half = false;
+                int r;
+
+                r = m->store->ops->setting_set(m->store, "last_write_failure", uuid);
+                if (r >= 0)
+                        r = m->store->ops->instance_get(m->store, uuid, READ_DELETED_NO, &i);
+                if (r > 0)
+                        half = i.task_state != TASK_NONE || i.vm_state == VM_BUILDING;
+                if (half && (!i.host || streq(i.host, m->host))) {
+                        r = recover(m, c, &i, &e);
+                        if (r < 0 && !failure_is_passing(r, &e))
+                                r = compute_instance_failed(m, &i, r, &e);
+                }
+                if (r >= 0 || !failure_is_passing(r, &e))
+                        return;
+                if (attempt == 0)
+                        log_warning("Instance %s is left half-way until the store can be written: %s", uuid, failure_text(r, &e));
+                (void) usleep((useconds_t) backoff_delay(MIN(attempt, 4u), 100 * USEC_PER_MSEC, 2 * USEC_PER_SEC));
+        }
+}
+
 /* Its open requests have their turn now; behind them comes what is to be done with any instance. One without a row, or of
  * another host, was not counted by init_host. */
 void compute_recover_open_instance(ComputeManager *m, const char *uuid) {

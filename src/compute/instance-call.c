@@ -442,6 +442,11 @@ static void revert_task(InstanceCall *c) {
                 log_error("Cannot clear the task_state of instance %s: %s", c->i->uuid, failure_text(r, NULL));
 }
 
+/* Whether it failed since the store could not be written: then it could not write how it leaves the instance, either. */
+static bool is_of_the_store(int r, const NovaException *e) {
+        return failure_is(e, EXC_DB_ERROR) || r == -ENOSPC || r == -EROFS || r == -EIO || r == -EBUSY;
+}
+
 /* Nova's order: the fault, the event, the task. */
 static void record_end(InstanceCall *c, int result, const NovaException *why) {
         bool task_differs = failure_is(why, EXC_UNEXPECTED_TASK_STATE) || failure_is(why, EXC_UNEXPECTED_DELETING_TASK_STATE);
@@ -449,6 +454,8 @@ static void record_end(InstanceCall *c, int result, const NovaException *why) {
         if (result < 0 && (c->method->flags & WRAP_FAULT) && !failure_is(why, EXC_INSTANCE_NOT_FOUND))
                 instance_fault_record(c->manager, c->i->uuid, result, why);
         finish_event(c, result, why);
+        if (result < 0 && (c->method->flags & WRAP_REVERT) && is_of_the_store(result, why))
+                compute_recover_when_stored(c->manager, c->context, c->i->uuid);
         if (result < 0 && (c->method->flags & WRAP_REVERT) && !task_differs)
                 revert_task(c);
 }
@@ -504,6 +511,9 @@ int instance_call_run(Operation *o, json_t **ret, NovaException *e) {
         assert(method);
         c.method = method->variant ? method->variant(o->args) : method;
         r = run(&c, ret, &x);
+        /* Before it had begun, too: a delete has marked the row when it was accepted. */
+        if (r < 0 && o->instance_uuid && (c.method->flags & WRAP_REVERT) && is_of_the_store(r, &x))
+                compute_recover_when_stored(c.manager, c.context, o->instance_uuid);
         if (r < 0) {
                 if (c.method->flags & WRAP_NOTIFY)
                         compute_notify_failure(c.manager, o, r, &x);

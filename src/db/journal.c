@@ -86,7 +86,7 @@ static bool write_is_lazy(const JournalWrite *w) {
 
 /* Whether it waits for better times. */
 static bool write_insists(const JournalWrite *w) {
-        return w->verb == JOURNAL_BEGIN || w->verb == JOURNAL_FINISH || w->insist;
+        return w->verb == JOURNAL_BEGIN || w->verb == JOURNAL_FINISH || w->verb == JOURNAL_REPLIED || w->insist;
 }
 
 /* With the lock held. */

@@ -75,7 +75,7 @@ struct JournalWrite {
         JournalRow row;
         JournalState state;
         const char *text, *result, *failure;    /* live until done */
-        /* Waits for a journal that cannot be written, however long; else it fails at once. BEGIN and FINISH always wait. */
+        /* Waits for a journal that cannot be written, however long; else it fails at once. BEGIN, FINISH and REPLIED always wait. */
         bool insist;
         /* Of ACCEPT: without an id of its own, but delivered before. One of the same content is the same. */
         bool redelivered;
