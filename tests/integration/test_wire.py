@@ -468,7 +468,7 @@ class Hostile(OnHost):
                                  ({'namespace': 'baseapi', 'version': '1.2'}, 'UnsupportedVersion', 'RPC version 1.2'),
                                  ({'namespace': 'baseapi', 'version': '1.0'}, 'NoSuchMethod', 'RPC method service_version'),
                                  ({'method': '__class__'}, 'NoSuchMethod', 'RPC method __class__'),
-                                 ({'method': 'build_and_run_instance'}, 'NoSuchMethod', 'RPC method build_and_run_instance')):
+                                 ({'method': 'build_and_run_instances'}, 'NoSuchMethod', 'RPC method build_and_run_instances')):
             with self.subTest(more=str(more)):
                 self.since = len(self.daemon.text())
                 self.refused(self.raw.request('service_version', **more), kind, re.escape(text), line='^INFO .*' + re.escape(text))
