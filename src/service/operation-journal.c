@@ -66,7 +66,9 @@ static bool is_kept(const char *key) {
 }
 
 static bool is_nothing(const json_t *value) {
-        return json_is_null(value) || (json_is_string(value) && json_string_length(value) == 0) ||
+        const char *text = json_string_value(value);    /* of a volume's connection that is not there it is JSON in a string */
+
+        return json_is_null(value) || (text && (!*text || streq(text, "{}") || streq(text, "null"))) ||
                (json_is_object(value) && json_object_size(value) == 0) || (json_is_array(value) && json_array_size(value) == 0);
 }
 

@@ -385,7 +385,8 @@ static void a_null_secret_is_none(void **state) {
         End ends = {};
         Run next;
 
-        crashed(f, "again", json_pack("{s:s, s:n}", "arg", "first", "password"), &next, &ends);
+        crashed(f, "again", json_pack("{s:s, s:n, s:[{s:s, s:s}]}", "arg", "first", "password", "bdms", "connection_info", "{}",
+                                      "auth_token", ""), &next, &ends);
         assert_string_equal(order, "first behind ");
         json_decref(ends.result);
         run_end(f, &next);
