@@ -188,7 +188,7 @@ static int run(Build *b, NovaException *e) {
 /* ---- what is undone ---- */
 
 void compute_build_undo(ComputeManager *m, RequestContext *c, const Instance *i) {
-        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL, y = NOVA_EXCEPTION_NULL;
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
         json_auto_t *info = instance_network_info(i);
         int r;
 
@@ -197,12 +197,7 @@ void compute_build_undo(ComputeManager *m, RequestContext *c, const Instance *i)
         r = driver_call(m, destroy, &x, c, i, info, NULL, true);
         if (r < 0 && !failure_is(&x, EXC_INSTANCE_NOT_FOUND))
                 log_error("What was made of instance %s is not all taken away: %s", i->uuid, failure_text(r, &x));
-        compute_network_unplug(m, i, info);
-        if (network_is_stub(m))
-                return;
-        r = network_api_deallocate_for_instance(m->network_api, c, i, &y);
-        if (r < 0)
-                log_error("The network of instance %s is not given back: %s", i->uuid, failure_text(r, &y));
+        compute_network_give_back(m, c, i, info);
 }
 
 void instance_set_no_host(Instance *i) {

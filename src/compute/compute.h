@@ -207,6 +207,8 @@ void compute_network_unplug(ComputeManager *m, const Instance *i, const json_t *
 void compute_watch_networks(ComputeManager *m);
 /* Takes away what the local networks have for instances that are gone, and says so. */
 void compute_sweep_networks(ComputeManager *m);
+/* Unplugs and deallocates all that the instance has, as well as it can: what is left over is logged. */
+void compute_network_give_back(ComputeManager *m, RequestContext *c, const Instance *i, const json_t *network_info);
 /* vm_state error, no task, and a fault row with @why. Returns 0, or -errno when the state could not be written. */
 int compute_instance_failed(ComputeManager *m, Instance *i, int r, const NovaException *why);
 /* Guest destroyed, network given back, row deleted (essex 11.4); volumes are not touched. */

@@ -24,6 +24,18 @@ void compute_network_unplug(ComputeManager *m, const Instance *i, const json_t *
                 log_warning("An interface of instance %s is not taken away: %s", i->uuid, failure_text(r, &e));
 }
 
+void compute_network_give_back(ComputeManager *m, RequestContext *c, const Instance *i, const json_t *network_info) {
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+        int r;
+
+        compute_network_unplug(m, i, network_info);
+        if (network_is_stub(m) || (json_array_size(network_info) == 0 && !network_api_is_local(m->network_api)))
+                return;
+        r = network_api_deallocate_for_instance(m->network_api, c, i, &e);
+        if (r < 0)
+                log_warning("The network of instance %s is not given back: %s", i->uuid, failure_text(r, &e));
+}
+
 /* ---- bridges that are taken away ---- */
 
 /* Plugs all instances of this host once more: what is there stays as it is. */

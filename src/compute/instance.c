@@ -136,14 +136,7 @@ int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, N
         if (r < 0)
                 return r;
         /* Best effort from here on: what is left over is named, and the row goes. */
-        if ((json_array_size(info) > 0 || network_api_is_local(m->network_api)) && !network_is_stub(m)) {
-                _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
-
-                compute_network_unplug(m, i, info);
-                r = network_api_deallocate_for_instance(m->network_api, c, i, &x);
-                if (r < 0)
-                        log_warning("The network of deleted instance %s is not given back: %s", i->uuid, failure_text(r, &x));
-        }
+        compute_network_give_back(m, c, i, info);
         compute_notify_instance(m, c, i, "shutdown", NOTIFY_END, NULL);
 
         i->vm_state = VM_DELETED;
@@ -170,7 +163,9 @@ int compute_instance_reboot(ComputeManager *m, RequestContext *c, Instance *i, R
 
         if (!info)
                 return -ENOMEM;
-        r = driver_call(m, reboot, e, c, i, info, type, NULL);
+        r = compute_network_plug(m, i, info, e);
+        if (r >= 0)
+                r = driver_call(m, reboot, e, c, i, info, type, NULL);
         if (r < 0)
                 return r;
         i->vm_state = VM_ACTIVE;
@@ -197,7 +192,9 @@ int compute_instance_power_on(ComputeManager *m, RequestContext *c, Instance *i,
 
         if (!info)
                 return -ENOMEM;
-        r = driver_call(m, power_on, e, c, i, info, NULL);
+        r = compute_network_plug(m, i, info, e);
+        if (r >= 0)
+                r = driver_call(m, power_on, e, c, i, info, NULL);
         if (r < 0)
                 return r;
         i->vm_state = VM_ACTIVE;

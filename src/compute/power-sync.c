@@ -108,7 +108,9 @@ static void sync_instance(ComputeManager *m, const char *uuid, bool settled) {
                 log_warning("Cannot read instance %s: %s", uuid, failure_text(r, NULL));
                 return;
         }
-        if (!streq_ptr(i.host, m->host)) {
+        if (!i.host)
+                return;         /* not yet of a host, or no more: its build failed */
+        if (!streq(i.host, m->host)) {
                 log_info("Instance %s has moved to host %s.", uuid, strempty(i.host));
                 return;
         }

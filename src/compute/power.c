@@ -85,6 +85,9 @@ static int start(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
         if (!info)
                 return -ENOMEM;
         (void) operation_step(c->operation, "power_on");
+        r = compute_network_plug(c->manager, c->i, info, e);
+        if (r < 0)
+                return r;
         r = driver_call(c->manager, power_on, e, c->context, c->i, info, NULL);
         if (r < 0)
                 return r;
@@ -158,7 +161,9 @@ static int reboot(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
                 return r;
 
         (void) operation_step(c->operation, "reboot");
-        r = driver_call(c->manager, reboot, &x, c->context, c->i, info, kind->type, NULL);
+        r = kind->type == REBOOT_HARD ? compute_network_plug(c->manager, c->i, info, &x) : 0;
+        if (r >= 0)
+                r = driver_call(c->manager, reboot, &x, c->context, c->i, info, kind->type, NULL);
         if (r < 0) {
                 r = reboot_failed(c, vm, r, &x, e);
                 if (r < 0 && !exception_is_set(e))
@@ -277,6 +282,9 @@ static int resume(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
                 return r;
         if (power != POWER_RUNNING) {
                 (void) operation_step(c->operation, "resume");
+                r = compute_network_plug(c->manager, c->i, info, e);
+                if (r < 0)
+                        return r;
                 r = driver_call(c->manager, resume, e, c->context, c->i, info, NULL);
                 if (r < 0)
                         return suspend_failed(c, r, e);

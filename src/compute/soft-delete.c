@@ -31,6 +31,9 @@ static int restore(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
         if (!info)
                 return -ENOMEM;
         (void) operation_step(c->operation, "power_on");
+        r = compute_network_plug(c->manager, c->i, info, e);
+        if (r < 0)
+                return r;
         r = driver_call(c->manager, power_on, e, c->context, c->i, info, NULL);
         if (r < 0)
                 return r;

@@ -166,10 +166,15 @@ static void volumes_need_a_service_that_is_not_here(void **state _unused_) {
               "BuildAbortException", "Build of instance " UUID1 " aborted: Connection to cinder host failed:%");
 }
 
-static void an_object_of_wrong_types_leaves_an_error_row(void **state _unused_) {
+static void an_object_of_wrong_types_or_versions_leaves_an_error_row(void **state _unused_) {
         _fixture_ Fixture *f = ready(NULL);
 
         fails(f, "{\"instance\": " OBJECT("Instance", "\"uuid\": \"" UUID1 "\", \"memory_mb\": \"much\"") "}", "ValueError", "ValueError");
+        fixture_do(f, "terminate_instance", "{\"instance_uuid\": \"" UUID1 "\"}");
+        fixture_query(f, "DELETE FROM instance_faults");
+        /* One that is well but for what it nests. */
+        fails(f, "{" INSTANCE(", \"flavor\": " OBJECT("Flavor", "\"vcpus\": [1]")) "}", "IncompatibleObjectVersion",
+              "IncompatibleObjectVersion");
         fixture_refused(f, "build_and_run_instance", "{\"instance\": {}}", "InvalidUUID");
         fixture_refused(f, "build_and_run_instance", "{\"instance\": 1}", "TypeError");
         fixture_do(f, "terminate_instance", "{\"instance_uuid\": \"" UUID1 "\"}");
@@ -217,7 +222,8 @@ static int network_fails(Messenger *m _unused_, const MessageTarget *t _unused_,
 }
 
 static void a_network_without_addresses_aborts_the_build(void **state _unused_) {
-        _fixture_ Fixture *f = ready(NULL);
+        static const char *const service[] = { "network_backend=service", NULL };
+        _fixture_ Fixture *f = ready(service);
 
         f->messenger.messenger.call = network_fails;
         fails(f, "{" INSTANCE("") "}", "BuildAbortException",
@@ -344,7 +350,7 @@ int main(void) {
                 cmocka_unit_test(images_that_do_not_fit_are_refused_in_novas_words),
                 cmocka_unit_test(files_that_are_none_are_refused),
                 cmocka_unit_test(volumes_need_a_service_that_is_not_here),
-                cmocka_unit_test(an_object_of_wrong_types_leaves_an_error_row),
+                cmocka_unit_test(an_object_of_wrong_types_or_versions_leaves_an_error_row),
                 cmocka_unit_test(two_builds_of_one_instance_and_the_first_is_not_harmed),
                 cmocka_unit_test(a_spawn_that_fails_is_undone),
                 cmocka_unit_test(a_network_without_addresses_aborts_the_build),
