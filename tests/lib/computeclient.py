@@ -65,6 +65,14 @@ class Cloud:
         self.host, self.database = host, database
         self.user, self.project, self.admin = user, project, admin
 
+    def close(self):
+        """Lets go of the broker; the next Cloud connects anew."""
+        global _transport_url
+        from nova import rpc
+        if rpc.TRANSPORT:
+            rpc.cleanup()
+        _transport_url = ''
+
     # --- what is sent -------------------------------------------------------------------------------------
 
     def context(self, **more):
