@@ -508,6 +508,7 @@ void compute_interrupted(ComputeManager *m, const Operation *o) {
                 r = m->store->ops->instance_fault_create(m->store, i.uuid, m->host, 500, strempty(o->exception.message), NULL);
         if (r < 0)
                 log_error("The fault of instance %s could not be recorded: %s", i.uuid, failure_text(r, NULL));
+        instance_call_interrupted(o, &o->exception);
 }
 
 int local_store_failure(int r, const char *what, NovaException *e) {

@@ -3,6 +3,7 @@
 #include "compute/instance-call.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 
 #include "basic/json.h"
@@ -415,6 +416,22 @@ static void finish_event(InstanceCall *c, int result, const NovaException *why) 
         if (r < 0)
                 log_warning("Cannot record the end of %s of instance %s: %s", c->operation->method->name, c->i->uuid,
                             failure_text(r, NULL));
+}
+
+void instance_call_interrupted(const Operation *o, const NovaException *why) {
+        InstanceCall c = {
+                .manager = manager_to_compute(o->manager),
+                .operation = (Operation *) o,
+                .method = o->method->instance,
+                .context = o->context,
+                .args = o->args,
+                .i = &(Instance) { .uuid = o->instance_uuid },
+        };
+
+        if (!c.method || !c.method->action || !o->instance_uuid)
+                return;
+        if (start_event(&c, NULL) >= 0)
+                finish_event(&c, -ECANCELED, why);
 }
 
 /* The task ends with the method; but a deletion that was accepted meanwhile keeps its mark. */

@@ -74,6 +74,9 @@ int instance_call_run(Operation *o, json_t **ret, NovaException *e);
  * Any thread but the main loop. */
 void instance_call_accepted(Operation *o);
 
+/* The event of an operation that an earlier run began and that cannot be carried on ends with this failure. */
+void instance_call_interrupted(const Operation *o, const NovaException *why);
+
 /* Writes c->i. @expected: what the row's task_state may be, ended by _TASK_STATE_INVALID; NULL = as this call left it. So no save
  * passes over a delete that came meanwhile: UnexpectedDeletingTaskStateError, UnexpectedTaskStateError; InstanceNotFound
  * when the row is gone. */

@@ -139,7 +139,7 @@ static int reboot_failed(InstanceCall *c, VmState vm, int failure, const NovaExc
 }
 
 static int reboot(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
-        const RebootKind *kind = &reboots[asks_for_hard(c->args) ? REBOOT_HARD : REBOOT_SOFT];
+        const RebootKind *asked = &reboots[asks_for_hard(c->args) ? REBOOT_HARD : REBOOT_SOFT], *kind = asked;
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
         VmState vm = c->i->vm_state == VM_RESCUED ? VM_RESCUED : VM_ACTIVE;
         json_auto_t *info = instance_network_info(c->i);
@@ -150,7 +150,10 @@ static int reboot(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
         r = guest_power(c, &c->i->power_state, e);
         if (r < 0)
                 return r;
-        r = save_task(c, kind->pending, TASKS(kind->asked, kind->pending, kind->started), e);
+        /* A guest that is off since an earlier run asked it to shut down hears nothing any more (zed 4.5). */
+        if (operation_is_interrupted(c->operation) && c->i->power_state != POWER_RUNNING)
+                kind = &reboots[REBOOT_HARD];
+        r = save_task(c, kind->pending, TASKS(asked->asked, asked->pending, asked->started, kind->pending, kind->started), e);
         if (r < 0)
                 return r;
         if (c->i->power_state != POWER_RUNNING && kind->type == REBOOT_SOFT)

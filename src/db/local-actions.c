@@ -40,6 +40,24 @@ static int insert_action(Database *d, const ActionEvent *event, usec_t now, int6
         return r;
 }
 
+/* One that the run that ended had begun: it goes on. */
+static int find_event(Database *d, const ActionEvent *event, int64_t action, int64_t *ret) {
+        _cleanup_statement_ sqlite3_stmt *q = NULL;
+        int r;
+
+        r = database_statement(d, "SELECT id FROM instance_actions_events WHERE action_id = ?1 AND event = ?2 AND finish_time IS NULL"
+                               " ORDER BY id DESC LIMIT 1", &q);
+        if (r >= 0)
+                r = bind_integer(d, q, 1, action);
+        if (r >= 0)
+                r = bind_text(d, q, 2, event->event);
+        if (r >= 0)
+                r = database_step(d, q);
+        if (r > 0)
+                *ret = sqlite3_column_int64(q, 0);
+        return r;
+}
+
 static int insert_event(Database *d, const ActionEvent *event, int64_t action, usec_t now, int64_t *ret) {
         _cleanup_statement_ sqlite3_stmt *q = NULL;
         int r;
@@ -73,6 +91,8 @@ static int event_start(Database *d, const ActionEvent *event, int64_t *ret) {
         if (r == 0)
                 r = insert_action(d, event, now, &action);
         if (r >= 0)
+                r = find_event(d, event, action, &id);
+        if (r == 0)
                 r = insert_event(d, event, action, now, &id);
         r = database_end(d, r);
         if (r >= 0)

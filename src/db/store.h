@@ -109,8 +109,8 @@ typedef struct StoreOps {
         int (*instance_destroy)(Store *s, const char *uuid);            /* soft-deletes; 1 or 0 */
         int (*instance_fault_create)(Store *s, const char *uuid, const char *host, int code, const char *message,
                                      const char *details);
-        /* The action of (instance, request), made if it is not there, and a new event of it that has begun. @ret_id is the
-         * event's. */
+        /* The action of (instance, request), made if it is not there, and a new event of it that has begun, or one of this name
+         * that has not ended: a request that a new run of the daemon takes up again is the same. @ret_id is the event's. */
         int (*action_event_start)(Store *s, const ActionEvent *event, int64_t *ret_id);
         /* The event has ended: with Success when @message is NULL, else with Error, which the action then says too. 1 or 0. */
         int (*action_event_finish)(Store *s, int64_t id, const char *message, const char *traceback);

@@ -236,6 +236,17 @@ class Cloud:
         """The text of its serial console, or its last lines."""
         return self.api.get_console_output(more.pop('context', None) or self.context(), self.refreshed(instance), lines)
 
+    def wait_console(self, instance, text, seconds=30):
+        """Its console's text, once @text is in it."""
+        end = time.monotonic() + seconds * SLOW
+        while True:
+            found = self.console(instance)
+            if text in found:
+                return found
+            if time.monotonic() > end:
+                raise AssertionError('%r is not on the console within %g s: %r' % (text, seconds * SLOW, found[-1000:]))
+            time.sleep(0.1)
+
     # --- what came of it ----------------------------------------------------------------------------------
 
     def sql(self, statement, *parameters):
@@ -280,6 +291,17 @@ class Cloud:
                 return row
             if time.monotonic() > end:
                 raise AssertionError('instance is not deleted within %g s: %r' % (seconds * SLOW, row and self.states(instance)))
+            time.sleep(0.02)
+
+    def wait_ended(self, instance, seconds=20):
+        """Until nothing that was begun on it goes on; its last action."""
+        end = time.monotonic() + seconds * SLOW
+        while True:
+            actions = self.actions(instance)
+            if actions and all(result for _, _, events in actions for _, result in events):
+                return actions[-1]
+            if time.monotonic() > end:
+                raise AssertionError('not ended within %g s: %r' % (seconds * SLOW, actions))
             time.sleep(0.02)
 
     def faults(self, instance):

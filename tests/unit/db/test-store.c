@@ -515,10 +515,35 @@ static void the_file_is_in_wal_mode_and_closed_to_others(void **state) {
         assert_int_equal(st.st_mode & 07, 0);
 }
 
+static void an_action_has_an_event_for_each_part_and_one_that_is_open_goes_on(void **state) {
+        Fixture *f = *state;
+        Store *s = f->store;
+        ActionEvent event = { .instance_uuid = UUID1, .action = "reboot", .event = "compute_reboot_instance", .request_id = "req-1",
+                              .user_id = "u1", .project_id = "p1", .host = "host1" };
+        int64_t first, again, other;
+
+        assert_result(s->ops->action_event_start(s, &event, &first), 0);
+        assert_result(s->ops->action_event_start(s, &event, &again), 0);
+        assert_int_equal(again, first);
+        assert_result(s->ops->action_event_finish(s, first, "broken", "Traceback"), 1);
+        assert_result(s->ops->action_event_finish(s, first, NULL, NULL), 0);
+        assert_query(f, "SELECT message FROM instance_actions", "Error");
+        assert_query(f, "SELECT result || details || traceback FROM instance_actions_events", "ErrorbrokenTraceback");
+
+        assert_result(s->ops->action_event_start(s, &event, &again), 0);
+        assert_true(again > first);
+        event.request_id = "req-2";
+        assert_result(s->ops->action_event_start(s, &event, &other), 0);
+        assert_result(s->ops->action_event_finish(s, other, NULL, NULL), 1);
+        assert_query(f, "SELECT group_concat(action_id || coalesce(result, '-'), ' ') FROM instance_actions_events", "1Error 1- 2Success");
+        assert_query(f, "SELECT count(*) FROM instance_actions WHERE request_id = 'req-2' AND message IS NULL", "1");
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                CASE(an_action_has_an_event_for_each_part_and_one_that_is_open_goes_on),
                 CASE(a_created_service_has_id_uuid_and_the_seeds_columns),
                 CASE(a_service_is_found_beside_its_deleted_twin),
                 CASE(a_second_row_of_one_host_and_binary_is_refused_as_novas_exception),
