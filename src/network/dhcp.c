@@ -27,6 +27,12 @@
 
 #define END_TIMEOUT_MS 2000
 
+static int refuse(const Config *config, const char *option, const char *value, const char *why, NovaException *e) {
+        _cleanup_free_ char *origin = config_origin(config, option);
+
+        return exception_setf(e, EXC_INVALID_CONFIGURATION, "%s: [DEFAULT] %s = '%.60s': %s", strempty(origin), option, value, why);
+}
+
 int dhcp_settings_read(DhcpSettings *ret, const Config *config, NovaException *e) {
         _cleanup_(dhcp_settings_done) DhcpSettings s = {};
         const char *const *dns = config_list(config, "dns_server");
@@ -37,12 +43,15 @@ int dhcp_settings_read(DhcpSettings *ret, const Config *config, NovaException *e
         s.lease_time = (unsigned) MIN(config_integer(config, "dhcp_lease_time"), (int64_t) INT32_MAX);
         if (!s.directory || !s.domain || !s.config_file)
                 return -ENOMEM;
-        if (strpbrk(s.domain, " \t\n,") || strpbrk(s.config_file, "\n") || strpbrk(s.directory, "\n"))
-                return exception_setf(e, EXC_INVALID_CONFIGURATION, "[DEFAULT] dhcp_domain, dnsmasq_config_file, networks_path: a value "
-                                      "with a line's end, or a domain with blanks, cannot be given to dnsmasq");
+        if (strpbrk(s.domain, " \t\n,"))
+                return refuse(config, "dhcp_domain", s.domain, "must be one name, without blanks and commas", e);
+        if (strpbrk(s.config_file, "\n"))
+                return refuse(config, "dnsmasq_config_file", s.config_file, "must be the path of a file, in one line", e);
+        if (strpbrk(s.directory, "\n"))
+                return refuse(config, "networks_path", s.directory, "must be the path of a directory, in one line", e);
         for (; *dns && s.n_dns < NETWORK_DNS_MAX; dns++)
                 if (ip_parse(*dns, &s.dns[s.n_dns++]) < 0)
-                        return exception_setf(e, EXC_INVALID_CONFIGURATION, "[DEFAULT] dns_server = '%.60s': must be an IP address", *dns);
+                        return refuse(config, "dns_server", *dns, "must be an IP address", e);
         *ret = s;
         s = (DhcpSettings) {};
         return 0;
