@@ -56,6 +56,10 @@ class LocalNetworks(OnCloud):
         self.assertEqual(self.cloud.sql('SELECT uuid FROM virtual_interfaces'), [])
         self.assertEqual(dnsmasqs(), [])
 
+    def assertFault(self, guest, what):
+        """The state is told a moment before the reason."""
+        eventually(lambda: what in json.dumps(self.cloud.faults(guest)), 10, what)
+
     def vifs(self, guest):
         return json.loads(self.cloud.row(guest)['network_info'])
 
@@ -90,7 +94,7 @@ class LocalNetworks(OnCloud):
             with self.subTest(what):
                 other = self.cloud.build(networks=networks)
                 self.cloud.wait(other, 'error')
-                self.assertIn(what, json.dumps(self.cloud.faults(other)))
+                self.assertFault(other, what)
                 self.assertEqual(self.cloud.sql('SELECT address FROM fixed_ips'), [{'address': '10.1.0.77'}])
 
     def test_a_declared_port_is_one_guests_at_a_time(self):
@@ -100,7 +104,7 @@ class LocalNetworks(OnCloud):
         self.assertEqual(self.addresses(guest), ['10.1.0.200'])
         other = self.cloud.build(networks=[{'port_id': PORT}])
         self.cloud.wait(other, 'error')
-        self.assertIn('Port %s is still in use' % PORT, json.dumps(self.cloud.faults(other)))
+        self.assertFault(other, 'Port %s is still in use' % PORT)
         self.cloud.terminate(guest)
         self.cloud.wait_gone(guest)
         self.built(networks=[{'port_id': PORT}])
