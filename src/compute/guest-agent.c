@@ -153,6 +153,6 @@ const InstanceMethod method_unquiesce = {
 };
 
 const InstanceMethod method_trigger_crash_dump = {
-        .action = "trigger_crash_dump", .flags = WRAP_NOTIFY | WRAP_EVENT | WRAP_FAULT | INSTANCE_LOCKABLE,
+        .action = "trigger_crash_dump", .notify = "trigger_crash_dump", .flags = WRAP_NOTIFY | WRAP_EVENT | WRAP_FAULT | INSTANCE_LOCKABLE,
         .vm_states = VMS(VM_ACTIVE, VM_PAUSED, VM_RESCUED, VM_RESIZED, VM_ERROR), .body = trigger_crash_dump,
 };

@@ -479,9 +479,19 @@ static void record_end(InstanceCall *c, int result, const NovaException *why) {
 
 /* ---- the call ---- */
 
-static void notify(const InstanceCall *c, NotifyPhase phase) {
-        if (c->method->notify)
-                compute_notify_instance(c->manager, c->context, c->i, c->method->notify, phase, NULL);
+/* What a notification tells of the request besides the instance: the images that a rescue and a snapshot name. */
+static json_t *told_besides(const InstanceCall *c) {
+        return json_pack("{s:O*, s:O*}", "rescue_image_ref", json_object_get(c->args, "rescue_image_ref"), "snapshot_image_id",
+                         json_object_get(c->args, "image_id"));
+}
+
+static void notify(const InstanceCall *c, NotifyPhase phase, const NovaException *why) {
+        json_auto_t *besides = NULL;
+
+        if (!c->method->notify)
+                return;
+        besides = told_besides(c);
+        compute_notify_instance_with(c->manager, c->context, c->i, c->method->notify, phase, why, besides);
 }
 
 static int run(InstanceCall *c, json_t **ret, NovaException *e) {
@@ -505,10 +515,12 @@ static int run(InstanceCall *c, json_t **ret, NovaException *e) {
                 log_info("%s of instance %s was done by the run that ended.", c->operation->method->name, c->i->uuid);
         r = start_event(c, e);
         if (r >= 0 && done == 0) {
-                notify(c, NOTIFY_START);
+                notify(c, NOTIFY_START, NULL);
                 r = c->method->body(c, ret, e);
                 if (r >= 0)
-                        notify(c, NOTIFY_END);
+                        notify(c, NOTIFY_END, NULL);
+                else if (c->method->flags & INSTANCE_TELLS_FAILURE)
+                        notify(c, NOTIFY_ERROR, e);
         }
         record_end(c, r, e);
         return r < 0 ? r : 0;

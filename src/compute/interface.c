@@ -151,8 +151,8 @@ int guest_undo_attach(Operation *o, NovaException *e) {
 #define INTERFACES_FROM VMS(VM_ACTIVE, VM_PAUSED, VM_STOPPED)
 
 const InstanceMethod method_attach_interface = {
-        .action = "attach_interface", .flags = WRAP_NOTIFY | WRAP_EVENT | WRAP_FAULT | INSTANCE_LOCKABLE, .vm_states = INTERFACES_FROM,
-        .body = attach_interface,
+        .action = "attach_interface", .notify = "interface_attach", .vm_states = INTERFACES_FROM,
+        .flags = WRAP_NOTIFY | WRAP_EVENT | WRAP_FAULT | INSTANCE_LOCKABLE | INSTANCE_TELLS_FAILURE, .body = attach_interface,
 };
 
 /* ---- detach ---- */
@@ -193,8 +193,8 @@ static int detach_interface(InstanceCall *c, json_t **ret _unused_, NovaExceptio
 }
 
 const InstanceMethod method_detach_interface = {
-        .action = "detach_interface", .flags = WRAP_NOTIFY | WRAP_EVENT | WRAP_FAULT | INSTANCE_LOCKABLE, .vm_states = INTERFACES_FROM,
-        .body = detach_interface,
+        .action = "detach_interface", .notify = "interface_detach", .vm_states = INTERFACES_FROM,
+        .flags = WRAP_NOTIFY | WRAP_EVENT | WRAP_FAULT | INSTANCE_LOCKABLE, .body = detach_interface,
 };
 
 /* ---- addresses ---- */
@@ -244,11 +244,11 @@ static int remove_fixed_ip(InstanceCall *c, json_t **ret _unused_, NovaException
 }
 
 const InstanceMethod method_add_fixed_ip = {
-        .flags = WRAP_NOTIFY | WRAP_FAULT | INSTANCE_ANY_TASK | INSTANCE_LOCKABLE, .body = add_fixed_ip,
+        .notify = "create_ip", .flags = WRAP_NOTIFY | WRAP_FAULT | INSTANCE_ANY_TASK | INSTANCE_LOCKABLE, .body = add_fixed_ip,
 };
 
 const InstanceMethod method_remove_fixed_ip = {
-        .flags = WRAP_NOTIFY | WRAP_FAULT | INSTANCE_ANY_TASK | INSTANCE_LOCKABLE, .body = remove_fixed_ip,
+        .notify = "delete_ip", .flags = WRAP_NOTIFY | WRAP_FAULT | INSTANCE_ANY_TASK | INSTANCE_LOCKABLE, .body = remove_fixed_ip,
 };
 
 static int reset_network(InstanceCall *c, json_t **ret _unused_, NovaException *e) {

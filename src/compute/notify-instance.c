@@ -32,6 +32,8 @@ static const struct {
 /* These have no versioned form. */
 static const char *const only_unversioned[] = { "create_ip", "delete_ip" };
 
+static const char *const only_told_versioned[] = { "rescue_image_ref", "snapshot_image_id" };
+
 static const char *unversioned_name(const char *action, bool *ret_network) {
         *ret_network = false;
         for (size_t n = 0; n < ELEMENTSOF(peculiar); n++)
@@ -224,5 +226,7 @@ json_t *notify_unversioned_payload(const Instance *i, bool network, const NovaEx
                 return NULL;
         if (extra && json_object_update(payload, (json_t *) extra) < 0)
                 return NULL;
+        for (size_t n = 0; n < ELEMENTSOF(only_told_versioned); n++)
+                (void) json_object_del(payload, only_told_versioned[n]);
         return json_incref(payload);
 }

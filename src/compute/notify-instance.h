@@ -21,7 +21,7 @@ void compute_notify_instance(ComputeManager *m, const RequestContext *context, c
                              NotifyPhase phase, const NovaException *exception);
 
 /* The same with what only some actions tell, an object: the unversioned payload has all of it (it overrides), the versioned one what its
- * class has a field for: rescue_image_ref of a rescue, snapshot_image_id of a snapshot. Nova tells unversioned
+ * class has a field for: rescue_image_ref of a rescue, snapshot_image_id of a snapshot, which the unversioned one never has. Nova tells unversioned
  * {"image_name"} with create.start, {"message": "Success"} with create.end, {"rescue_image_name"} with rescue. Borrowed, may
  * be NULL. */
 void compute_notify_instance_with(ComputeManager *m, const RequestContext *context, const Instance *i, const char *action,

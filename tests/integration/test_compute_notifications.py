@@ -106,6 +106,14 @@ class Listening(OnHost):
             'create.start', 'create.end', 'power_off.start', 'power_off.end', 'power_on.start', 'power_on.end', 'pause.start',
             'pause.end', 'unpause.start', 'unpause.end', 'delete.start', 'shutdown.start', 'shutdown.end', 'delete.end')]
 
+    def test_a_crash_dump_is_told(self):
+        c = self.cloud
+        guest = c.build()
+        c.wait(guest, 'active')
+        c.api.trigger_crash_dump(c.context(), c.refreshed(guest))
+        self.expect(guest, *('instance.' + e for e in (
+            'create.start', 'create.end', 'trigger_crash_dump.start', 'trigger_crash_dump.end')))
+
     def test_nova_reads_the_versioned_payloads(self):
         from nova.notifications.objects import exception, flavor, instance, keypair  # noqa: F401
         from nova.objects import base, fields

@@ -73,7 +73,7 @@ static void the_unversioned_payload_is_novas(void **state) {
 static void a_failure_and_what_is_particular_are_told(void **state) {
         Instance i = sample();
         NovaException e = NOVA_EXCEPTION_NULL;
-        json_auto_t *extra = json_pack("{s:s, s:s}", "image_name", "linux", "display_name", "overridden"), *payload = NULL, *versioned = NULL;
+        json_auto_t *extra = json_pack("{s:s, s:s, s:s}", "image_name", "linux", "display_name", "overridden", "snapshot_image_id", "s"), *payload = NULL, *versioned = NULL;
         const json_t *fault;
 
         (void) exception_setf(&e, EXC_INSTANCE_NOT_FOUND, "Instance x could not be found.");
@@ -84,6 +84,7 @@ static void a_failure_and_what_is_particular_are_told(void **state) {
         assert_string_equal(json_member_string(payload, "image_name"), "linux");
         assert_string_equal(json_member_string(payload, "display_name"), "overridden");
         assert_null(json_object_get(payload, "fixed_ips"));
+        assert_null(json_object_get(payload, "snapshot_image_id"));
 
         versioned = notify_versioned_payload(NULL, &i, "power_off", &e, false, NULL);
         fault = json_object_get(data_of(versioned), "fault");
