@@ -50,7 +50,9 @@ static void run_again(InstanceCall *c, const json_t *network_info) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
         int r;
 
-        r = driver_result(driver_call(c->manager, power_on, &x, c->context, c->i, network_info, NULL), "power_on", &x);
+        r = compute_network_plug(c->manager, c->i, network_info, &x);
+        if (r >= 0)
+                r = driver_result(driver_call(c->manager, power_on, &x, c->context, c->i, network_info, NULL), "power_on", &x);
         if (r < 0)
                 log_error("Instance %s cannot be started again after its rescue failed: %s", c->i->uuid, failure_text(r, &x));
 }
@@ -146,19 +148,21 @@ int guest_undo_rescue(Operation *o, NovaException *e) {
         r = compute_instance_power(m, &i, &power, e);
         if (r <= 0)
                 return r;
-        if (i.vm_state == VM_ACTIVE && power != POWER_RUNNING)
-                return driver_result(driver_call(m, power_on, e, o->context, &i, network_info, NULL), "power_on", e);
+        if (i.vm_state == VM_ACTIVE && power != POWER_RUNNING) {
+                r = compute_network_plug(m, &i, network_info, e);
+                return r < 0 ? r : driver_result(driver_call(m, power_on, e, o->context, &i, network_info, NULL), "power_on", e);
+        }
         if (i.vm_state == VM_STOPPED && power == POWER_RUNNING)
                 return compute_guest_power_off(m, &i, false, e);
         return 0;
 }
 
 const InstanceMethod method_rescue = {
-        .action = "rescue", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_ACTIVE, VM_STOPPED, VM_ERROR),
+        .action = "rescue", .notify = "rescue", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_ACTIVE, VM_STOPPED, VM_ERROR),
         .task = TASK_RESCUING, .body = rescue,
 };
 
 const InstanceMethod method_unrescue = {
-        .action = "unrescue", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_RESCUED), .task = TASK_UNRESCUING,
-        .body = unrescue,
+        .action = "unrescue", .notify = "unrescue", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_RESCUED),
+        .task = TASK_UNRESCUING, .done = VMS(VM_ACTIVE), .body = unrescue,
 };

@@ -375,18 +375,18 @@ int guest_undo_snapshot(Operation *o, NovaException *e) {
 #define SNAPSHOT_FROM VMS(VM_ACTIVE, VM_STOPPED, VM_PAUSED, VM_SUSPENDED)
 
 static const InstanceMethod snapshot_once = {
-        .action = "createImage", .verb = "snapshot", .flags = WRAP_ALL, .vm_states = SNAPSHOT_FROM, .task = TASK_IMAGE_SNAPSHOT_PENDING,
+        .action = "createImage", .verb = "snapshot", .notify = "snapshot", .flags = WRAP_ALL, .vm_states = SNAPSHOT_FROM, .task = TASK_IMAGE_SNAPSHOT_PENDING,
         .tasks = TASKS(TASK_IMAGE_SNAPSHOT), .check = check_snapshot, .body = snapshot_instance,
 };
 
 const InstanceMethod method_backup = {
-        .action = "createBackup", .verb = "backup", .flags = WRAP_ALL, .vm_states = SNAPSHOT_FROM, .task = TASK_IMAGE_BACKUP,
+        .action = "createBackup", .verb = "backup", .notify = "snapshot", .flags = WRAP_ALL, .vm_states = SNAPSHOT_FROM, .task = TASK_IMAGE_BACKUP,
         .check = check_backup, .body = backup_instance,
 };
 
 /* Essex asks for backups by the same method. */
 static const InstanceMethod snapshot_in_turn = {
-        .action = "createBackup", .verb = "backup", .flags = WRAP_ALL, .vm_states = SNAPSHOT_FROM, .task = TASK_IMAGE_BACKUP,
+        .action = "createBackup", .verb = "backup", .notify = "snapshot", .flags = WRAP_ALL, .vm_states = SNAPSHOT_FROM, .task = TASK_IMAGE_BACKUP,
         .check = check_snapshot, .body = snapshot_instance,
 };
 
