@@ -8,8 +8,6 @@
 
 #include "virt/libvirt/xml.h"
 
-#define ROTATED_MAX 10                  /* console.log.0 … of virtlogd, the youngest first */
-
 /* Puts up to @room bytes of the end of @path before @end. Returns the number, 0 if the file is not there; -errno. */
 static ssize_t read_tail(const char *path, char *end, size_t room) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
@@ -42,13 +40,14 @@ static ssize_t read_tail(const char *path, char *end, size_t room) {
 /* The end of the log and of those that were rotated away before it, as bytes; a NUL byte becomes one that is no ASCII. */
 static int read_log(const char *path, size_t max_bytes, char **ret, NovaException *e) {
         _cleanup_free_ char *buffer = malloc(max_bytes + 1);
+        bool kept_from_us = false;
         char *p;
 
         if (!buffer)
                 return exception_set_errno(e, -ENOMEM, path);
         p = buffer + max_bytes;
         *p = '\0';
-        for (int n = -1; n < ROTATED_MAX && p > buffer; n++) {
+        for (int n = -1; n < CONSOLE_LOGS_MAX && p > buffer; n++) {
                 char name[4200];
                 ssize_t got;
 
@@ -57,6 +56,10 @@ static int read_log(const char *path, size_t max_bytes, char **ret, NovaExceptio
                 else
                         snprintf(name, sizeof name, "%s.%d", path, n);
                 got = read_tail(name, p, (size_t) (p - buffer));
+                if (got == -EACCES) {   /* virtlogd began it anew as its own: those before may be ours */
+                        kept_from_us = true;
+                        continue;
+                }
                 if (got < 0)
                         return exception_set_errno(e, (int) got, name);
                 if (got == 0 && n >= 0)
@@ -66,6 +69,8 @@ static int read_log(const char *path, size_t max_bytes, char **ret, NovaExceptio
                                 *c = '\xff';
                 p -= got;
         }
+        if (kept_from_us && p == buffer + max_bytes)
+                return exception_set_errno(e, -EACCES, path);
         *ret = strdup(p);
         return *ret ? 0 : exception_set_errno(e, -ENOMEM, path);
 }

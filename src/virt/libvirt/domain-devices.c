@@ -63,8 +63,9 @@ static void write_serial(XmlWriter *w, const DomainRequest *q) {
                         xml_empty(w, "source", "mode", "bind", "host", q->options->serial_address, "service", XML_DECIMAL(q->serial_ports[n]));
                         xml_empty(w, "protocol", "type", "raw");
                 }
+                /* Nova's says "off": then virtlogd puts a file in its place that only root can read. Ours is emptied before. */
                 if (n == 0)
-                        xml_empty(w, "log", "file", log, "append", "off");
+                        xml_empty(w, "log", "file", log, "append", "on");
                 if (n > 0)
                         xml_empty(w, "target", "port", XML_DECIMAL(n));
                 xml_end(w);

@@ -12,6 +12,7 @@
 
 #define NOVA_INSTANCE_NS "http://openstack.org/xmlns/libvirt/nova/1.1"
 #define CONSOLE_LOG "console.log"
+#define CONSOLE_LOGS_MAX 10             /* console.log.0 … that virtlogd keeps at most, the youngest first */
 
 /* What the configuration says of all guests ([libvirt], [vnc], [spice], [serial_console]). */
 typedef struct GuestOptions {

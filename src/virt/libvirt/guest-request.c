@@ -1,13 +1,14 @@
 #include "virt/libvirt/guest-request.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
+#include <sys/xattr.h>
 #include <time.h>
 
 #include "basic/json.h"
@@ -310,6 +311,27 @@ void guest_ports_give_back(LibvirtDriver *d, xmlDocPtr doc) {
         pthread_mutex_unlock(&d->lock);
 }
 
+/* libvirt gives the file to whom it runs guests as: that we may read it is said in an access control list, which stays. Where there
+ * are none it is root who may, or nobody. */
+static void keep_readable(int fd) {
+        enum { ACL_VERSION = 2, USER_OBJ = 0x01, USER = 0x02, GROUP_OBJ = 0x04, MASK = 0x10, OTHER = 0x20, READ_WRITE = 6 };
+        const struct {
+                uint32_t version;
+                struct {
+                        uint16_t tag, permissions;
+                        uint32_t id;
+                } entries[5];
+        } acl = { htole32(ACL_VERSION),
+                  { { htole16(USER_OBJ), htole16(READ_WRITE), UINT32_MAX },
+                    { htole16(USER), htole16(READ_WRITE), htole32(geteuid()) },
+                    { htole16(GROUP_OBJ), 0, UINT32_MAX },
+                    { htole16(MASK), htole16(READ_WRITE), UINT32_MAX },
+                    { htole16(OTHER), 0, UINT32_MAX } } };
+
+        if (geteuid() != 0)
+                (void) fsetxattr(fd, "system.posix_acl_access", &acl, sizeof acl, 0);
+}
+
 int guest_console_log_make(const char *directory, NovaException *e) {
         char path[4096];
         int fd;
@@ -319,9 +341,19 @@ int guest_console_log_make(const char *directory, NovaException *e) {
                 return exception_set_errno(e, fd, directory);
         if (snprintf(path, sizeof path, "%s/" CONSOLE_LOG, directory) >= (int) sizeof path)
                 return exception_set_errno(e, -ENAMETOOLONG, directory);
-        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        for (int n = 0; n < CONSOLE_LOGS_MAX; n++) {
+                char rotated[4200];
+
+                snprintf(rotated, sizeof rotated, "%s.%d", path, n);
+                (void) unlink(rotated);
+        }
+        /* what is there may be root's, and cannot be opened: another is put in its place */
+        if (unlink(path) < 0 && errno != ENOENT)
+                return exception_set_errno(e, -errno, path);
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
-                return errno == EACCES ? 0 : exception_set_errno(e, -errno, path);      /* it is there, and another's */
+                return exception_set_errno(e, -errno, path);
+        keep_readable(fd);
         (void) close(fd);
         return 0;
 }

@@ -45,7 +45,7 @@ int guest_undefine(LibvirtUse *u, virDomainPtr domain, const Instance *i, bool k
 /* Defines @xml and starts it, @paused or not. On failure the domain is as before the call: not defined, if it was not. */
 int guest_define_and_start(LibvirtUse *u, const char *xml, const Instance *i, bool paused, virDomainPtr *ret, NovaException *e);
 
-/* console.log of the directory: made empty if it is not there, so that it belongs to us and not to whoever writes it. */
+/* console.log of the directory, empty, and what was turned over of it gone: it is ours to read, whoever writes it. */
 int guest_console_log_make(const char *directory, NovaException *e);
 
 /* nwfilter.c: the filters of the VIFs that want one are there afterwards, with their addresses; and are not. */

@@ -1,0 +1,106 @@
+"""Real guests of the daemon, asked for by Nova's own client: qemu, emulated, under a libvirt of the test's own (run inside
+tests/lib/with-libvirt). They boot from tests/guest/boot.S, which says on its serial line what becomes of it."""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from wireclient import eventually  # noqa: E402
+from computeclient import Cloud  # noqa: E402
+from test_compute_life import OnCloud  # noqa: E402
+
+BOOT = os.path.join(os.environ['NOVA_BUILD'], 'tests', 'guest', 'boot.bin')
+IMAGE = '155d900f-4e14-4e4c-a73d-069cbf4541e6'
+
+
+class OnLibvirt(OnCloud):
+    driver = 'libvirt.LibvirtDriver'
+    groups = {'libvirt': {'virt_type': 'qemu', 'connection_uri': 'qemu:///system'}}
+
+    @classmethod
+    def setUpClass(cls):
+        if not os.path.exists(BOOT):
+            raise unittest.SkipTest('this machine cannot assemble the guest')
+        super().setUpClass()
+        folder = cls.daemon.state
+        while folder != '/':                    # qemu is another user, and must get there
+            os.chmod(folder, os.stat(folder).st_mode | 0o011)
+            folder = os.path.dirname(folder)
+        images = os.path.join(cls.daemon.state, 'images')
+        os.makedirs(images, exist_ok=True)
+        shutil.copy(BOOT, os.path.join(images, IMAGE))
+        os.truncate(os.path.join(images, IMAGE), 4 << 20)
+        with open(os.path.join(images, IMAGE + '.json'), 'w', encoding='utf-8') as f:
+            f.write('{"name": "boot", "disk_format": "raw", "container_format": "bare"}')
+
+    def setUp(self):
+        pass
+
+    def tearDown(self):
+        for name in subprocess.check_output(['virsh', 'list', '--all', '--name'], text=True).split():
+            subprocess.call(['virsh', 'destroy', name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.call(['virsh', 'undefine', '--managed-save', name], stdout=subprocess.DEVNULL)
+
+    def built(self, **fields):
+        guest = self.cloud.build(image=IMAGE, image_fields={'disk_format': 'raw'}, **fields)
+        self.cloud.wait(guest, 'active', seconds=60)
+        return guest
+
+    def assertSays(self, guest, line):
+        eventually(lambda: line in self.cloud.console(guest), 60, what=line)
+
+
+class RealGuests(OnLibvirt):
+    def test_a_guest_from_its_build_to_its_end(self):
+        c = self.cloud
+        guest = self.built(display_name='a <guest> & "more"')
+        self.assertSays(guest, 'guest: boot 1')
+        self.assertStates(guest, 'active', None, 1)
+        c.stop(guest)
+        c.wait(guest, 'stopped', seconds=60)
+        self.assertSays(guest, 'guest: power button')
+        c.start(guest)
+        c.wait(guest, 'active', seconds=60)
+        self.assertSays(guest, 'guest: boot 2')
+        c.pause(guest)
+        c.wait(guest, 'paused', seconds=60)
+        c.unpause(guest)
+        c.wait(guest, 'active', seconds=60)
+        c.suspend(guest)
+        c.wait(guest, 'suspended', seconds=60)
+        c.resume(guest)
+        c.wait(guest, 'active', seconds=60)
+        c.reboot(guest, 'HARD')
+        eventually(lambda: len(c.actions(guest)) == 8 and c.states(guest) == ('active', None, 1), 60)
+        self.assertSays(guest, 'guest: boot 3')
+        c.terminate(guest)
+        c.wait_gone(guest, seconds=60)
+        self.assertEqual(subprocess.check_output(['virsh', 'list', '--all', '--name'], text=True).split(), [])
+        self.assertFalse(os.path.exists(os.path.join(self.daemon.state, 'instances', guest.uuid)))
+
+    def test_a_guest_outlives_the_daemon_and_is_found_again(self):
+        guest = self.built()
+        self.assertSays(guest, 'guest: boot 1')
+        self.daemon.signal(signal.SIGKILL)
+        self.daemon.process.wait()
+        self.daemon.start()
+        self.assertSays(guest, 'guest: boot 1')         # the same boot: nobody touched it
+        self.assertStates(guest, 'active', None, 1)
+        self.cloud.stop(guest, clean=False)
+        self.cloud.wait(guest, 'stopped', seconds=60)
+        self.cloud.terminate(guest)
+        self.cloud.wait_gone(guest, seconds=60)
+
+    def test_an_image_that_is_not_there_ends_in_error_and_leaves_nothing(self):
+        guest = self.cloud.build(image='11111111-2222-4333-8444-555555555555')
+        self.cloud.wait(guest, 'error', seconds=60)
+        self.assertIn('11111111-2222-4333-8444-555555555555', self.cloud.faults(guest)[0]['message'] + self.cloud.faults(guest)[0]['details'])
+        self.assertEqual(subprocess.check_output(['virsh', 'list', '--all', '--name'], text=True).split(), [])
+        self.assertFalse(os.path.exists(os.path.join(self.daemon.state, 'instances', guest.uuid)))
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2)
