@@ -138,7 +138,7 @@ class PythonClient(OnHost):
                 ({}, 'ping', 'NoSuchMethod', 'RPC method ping'),
                 ({}, 'oslo_rpc_server_ping', 'NoSuchMethod', 'RPC method oslo_rpc_server_ping'),
                 ({'version': '1.0'}, 'get_host_uptime', 'NoSuchMethod', 'RPC method get_host_uptime'),
-                ({}, 'build_and_run_instance', 'NoSuchMethod', 'RPC method build_and_run_instance')):
+                ({}, 'build_and_run_instances', 'NoSuchMethod', 'RPC method build_and_run_instances')):
             with self.subTest(method, **prepared):
                 self.assertRemote(kind, text, self.rpc.prepare(**prepared).call, CONTEXT, method)
 
