@@ -269,12 +269,15 @@ static int interrupted(InstanceCall *c, NovaException *e) {
 
 static int build(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
         _cleanup_(build_done) Build b = { .call = c };
+        const char *image_name = json_member_string(json_object_get(c->args, "image"), "name");
+        json_auto_t *begun = json_pack("{s:s}", "image_name", strempty(image_name));
+        json_auto_t *made = json_pack("{s:s}", "message", "Success");
         int r;
 
         if (c->i->launched_on || c->task == TASK_NETWORKING || c->task == TASK_BLOCK_DEVICE_MAPPING || c->task == TASK_SPAWNING)
                 return interrupted(c, e);
 
-        compute_notify_instance(c->manager, c->context, c->i, "create", NOTIFY_START, NULL);
+        compute_notify_instance_with(c->manager, c->context, c->i, "create", NOTIFY_START, NULL, begun);
         r = run(&b, e);
         if (r < 0) {
                 if (!exception_is_set(e))
@@ -286,7 +289,7 @@ static int build(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
                 return r;
         }
         resource_tracker_build_ended(c->manager, c->i->node, true);
-        compute_notify_instance(c->manager, c->context, c->i, "create", NOTIFY_END, NULL);
+        compute_notify_instance_with(c->manager, c->context, c->i, "create", NOTIFY_END, NULL, made);
         return 0;
 }
 

@@ -258,6 +258,7 @@ int guest_undo_rebuild(Operation *o, NovaException *e) {
 }
 
 const InstanceMethod method_rebuild = {
-        .action = "rebuild", .notify = "rebuild", .flags = WRAP_ALL | INSTANCE_LOCKABLE, .vm_states = VMS(VM_ACTIVE, VM_STOPPED, VM_ERROR),
+        .action = "rebuild", .notify = "rebuild", .flags = WRAP_ALL | INSTANCE_LOCKABLE | INSTANCE_TELLS_FAILURE,
+        .vm_states = VMS(VM_ACTIVE, VM_STOPPED, VM_ERROR),
         .task = TASK_REBUILDING, .check = check_rebuild, .body = rebuild,
 };

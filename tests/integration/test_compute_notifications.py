@@ -92,6 +92,8 @@ class Listening(OnHost):
         self.assertEqual((created['state'], created['display_name'], created['host'], created['metadata'], created['memory_mb']),
                          ('active', 'told', self.host, {'role': 'web'}, 64))
         self.assertTrue(created['launched_at'])
+        self.assertEqual(created['message'], 'Success')
+        self.assertEqual(told[0]['payload']['image_name'], 'cirros')
 
         told = self.heard['versioned_notifications'].of(guest.uuid)
         self.assertEqual({i['publisher'] for i in told}, {'nova-compute:' + self.host})
