@@ -28,7 +28,7 @@
 #define IMAGE "155d900f-4e14-4e4c-a73d-069cbf4541e6"
 #define RESCUE_IMAGE "255d900f-4e14-4e4c-a73d-069cbf4541e6"
 #define SNAPSHOT "355d900f-4e14-4e4c-a73d-069cbf4541e6"
-#define DEADLINE ((usec_t) 12 * USEC_PER_SEC)
+#define DEADLINE ((usec_t) 60 * USEC_PER_SEC)
 
 typedef struct World {
         char dir[64];
