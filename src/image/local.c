@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
@@ -68,6 +69,39 @@ int image_local_name(const ImageService *s, const char *id, char **ret, NovaExce
         return *ret ? 0 : exception_set_errno(e, -ENOMEM, "Looking for an image");
 }
 
+/* Where what is open is, by the kernel's word, and its name below /proc. 0 or -errno. */
+static int path_of(int fd, char link[static 32], char *ret, size_t size) {
+        ssize_t n;
+
+        (void) snprintf(link, 32, "/proc/self/fd/%d", fd);
+        n = readlink(link, ret, size - 1);
+        if (n < 0)
+                return -errno;
+        ret[n] = '\0';
+        return 0;
+}
+
+/* Where openat2 may not be used (a unit with RestrictSUIDSGID= has none): found, looked at where it is, and only then opened. */
+static int open_and_check(int dir, const char *name, int flags) {
+        _cleanup_close_ int found = openat(dir, name, O_PATH | O_CLOEXEC);
+        char link[32], top[PATH_MAX], path[PATH_MAX];
+        const char *rest;
+        int fd, r;
+
+        if (found < 0)
+                return -errno;
+        r = path_of(dir, link, top, sizeof top);
+        if (r >= 0)
+                r = path_of(found, link, path, sizeof path);
+        if (r < 0)
+                return r;
+        rest = startswith(path, top);
+        if (!rest || (*rest != '/' && *rest != '\0'))
+                return -EXDEV;
+        fd = open(link, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        return fd < 0 ? -errno : fd;
+}
+
 static int open_below(int dir, const char *name, int flags) {
         struct open_how how = {
                 .flags = (uint64_t) (flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
@@ -75,6 +109,8 @@ static int open_below(int dir, const char *name, int flags) {
         };
         long fd = syscall(SYS_openat2, dir, name, &how, sizeof how);
 
+        if (fd < 0 && errno == ENOSYS)
+                return open_and_check(dir, name, flags);
         return fd < 0 ? -errno : (int) fd;
 }
 

@@ -9,8 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "basic/json.h"
 #include "image/image.h"
@@ -369,7 +373,22 @@ static void zeros_take_no_room(void **state) {
         (void) close(to);
 }
 
+/* As in a unit with RestrictSUIDSGID=: openat2 is not there. From now on, for the whole process. */
+static void forbid_openat2(void) {
+        struct sock_filter code[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        const struct sock_fprog program = { .len = ELEMENTSOF(code), .filter = code };
+
+        assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
 int main(void) {
+        int failed;
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(an_image_is_found_by_id_name_and_path, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(what_leads_out_is_not_found, set_up, tear_down),
@@ -382,5 +401,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(the_list_has_all_that_can_be_read, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(zeros_take_no_room, set_up, tear_down),
         };
-        return cmocka_run_group_tests(tests, NULL, NULL);
+
+        failed = cmocka_run_group_tests_name("with openat2", tests, NULL, NULL);
+        forbid_openat2();
+        return failed + cmocka_run_group_tests_name("without openat2", tests, NULL, NULL);
 }
