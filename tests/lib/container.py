@@ -22,6 +22,8 @@ BASE = ['systemd', 'systemd-sysv', 'dbus', 'polkitd', 'libpam-systemd', 'iproute
 HOST = ['rabbitmq-server', 'libvirt0', 'libvirt-daemon', 'libvirt-daemon-system', 'libvirt-daemon-driver-qemu', 'libvirt-clients',
         'qemu-system-x86', 'libjansson4', 'librabbitmq4', 'libsqlite3-0', 'libnl-3-200', 'libnl-route-3-200',
         'dnsmasq-base', 'python3-oslo.messaging', 'python3-oslo.metrics', 'sqlite3']
+# what README's tutorial installs besides
+GUESTS = HOST + ['python3-nova', 'qemu-utils', 'genisoimage', 'dosfstools', 'mtools']
 PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 
