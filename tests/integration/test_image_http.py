@@ -137,11 +137,11 @@ class ImageHttp(unittest.TestCase):
     def seen(self, path):
         return self.server.http.seen.get(path, [])
 
-    def run_tool(self, image, file=None):
+    def run_tool(self, image, file=None, **environment):
         settings = ['image.directory=' + os.path.join(self.folder, 'images')]
         settings += ['image.%s=%s' % pair for pair in self.options.items()]
         done = subprocess.run([PROGRAM, image, file or self.file] + settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60 * SLOW,
-                              check=True, env=dict(os.environ, **sanitizer_environment(PROGRAM)))
+                              check=True, env=dict(os.environ, **sanitizer_environment(PROGRAM), **environment))
         return json.loads(done.stdout)
 
     def fetched(self, image):
@@ -246,6 +246,18 @@ class ImageHttp(unittest.TestCase):
         self.assertEqual(big['size'], 256 << 20)
         if 'asan' not in BUILD:
             self.assertLess(big['peak_kib'] - small, 32 << 10)
+
+    def test_progress_is_told(self):
+        answer = self.run_tool(self.plan('/x', {'cut': 400000, 'etag': '"a"'}, {'etag': '"a"'}))
+        self.assertGreaterEqual(answer['progress'].pop('times'), 2)
+        self.assertEqual(answer['progress'], {'done': len(CONTENT), 'total': len(CONTENT), 'backwards': False})
+
+    def test_it_can_be_cancelled_while_the_server_is_silent(self):
+        self.options['http_stall_timeout'] = '3600'
+        began = time.monotonic()
+        answer = self.run_tool(self.plan('/x', {'cut': 400000, 'stall': True}), IMAGE_FETCH_CANCEL='40')
+        self.assertIn('Operation canceled', answer['message'])
+        self.assertLess(time.monotonic() - began, 50 * SLOW)
 
     def test_checksums_are_verified(self):
         url = self.plan('/x', {})

@@ -98,6 +98,20 @@ int disk_plan_make(DiskStore *s, const DiskRequest *q, bool rescue, DiskPlan *re
 /* The letters of what begins with the bus's name: "vd"; NULL for a bus that is none. */
 const char *disk_bus_prefix(const char *bus);
 
+/* --- disk.c --- */
+int disk_set_format(Disk *d, const char *format, NovaException *e);
+/* GiB of a flavor as bytes; InvalidInput for what no file can have. @what: "a root disk". */
+int disk_gib(const char *what, int64_t n, uint64_t *ret, NovaException *e);
+/* What all disks share at their end: @part, of @size bytes, gets its mode, and its blocks if they are wanted, and becomes d->path, which
+ * is undone by @u. */
+int disk_finish(DiskStore *s, Disk *d, const char *part, uint64_t size, Undo *u, NovaException *e);
+/* A disk of @size bytes over, or of, @base; at least as large as that. */
+int disk_from_base(DiskStore *s, Disk *d, const CachedImage *base, uint64_t size, const DriverHooks *hooks, Undo *u, NovaException *e);
+
+/* --- disk-generated.c --- */
+int disk_make_ephemerals(DiskStore *s, const DiskRequest *q, DiskPlan *p, Undo *u, NovaException *e);
+int disk_make_swap(DiskStore *s, const DiskRequest *q, DiskPlan *p, Undo *u, NovaException *e);
+
 /* --- snapshot.c --- */
 void snapshots_sweep(DiskStore *s);      /* removes the work directories in which nobody works */
 

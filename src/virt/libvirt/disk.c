@@ -17,7 +17,7 @@
 
 #define INFO "disk.info"
 
-static int set_format(Disk *d, const char *format, NovaException *e) {
+int disk_set_format(Disk *d, const char *format, NovaException *e) {
         free(d->format);
         d->format = strdup(format);
         return d->format ? 0 : exception_set_errno(e, -ENOMEM, "Naming a format");
@@ -26,7 +26,7 @@ static int set_format(Disk *d, const char *format, NovaException *e) {
 /* --- one disk --- */
 
 /* What all disks share: made as <path>.part, given its blocks if they are wanted, put in place, and undone if the rest fails. */
-static int finish_disk(DiskStore *s, Disk *d, const char *part, uint64_t size, Undo *u, NovaException *e) {
+int disk_finish(DiskStore *s, Disk *d, const char *part, uint64_t size, Undo *u, NovaException *e) {
         int r;
 
         if (chmod(part, DISK_FILE_MODE) < 0)
@@ -95,7 +95,7 @@ static int copy_raw(const char *from, const char *to, uint64_t size, const Drive
 }
 
 /* A disk of @size bytes over or of @base; 0: as large as that. One that is there stays. */
-static int make_from_base(DiskStore *s, Disk *d, const CachedImage *base, uint64_t size, const DriverHooks *hooks, Undo *u, NovaException *e) {
+int disk_from_base(DiskStore *s, Disk *d, const CachedImage *base, uint64_t size, const DriverHooks *hooks, Undo *u, NovaException *e) {
         const char *format = disk_format_to_qemu(base->format);
         _cleanup_free_ char *part = NULL;
         int r;
@@ -105,7 +105,7 @@ static int make_from_base(DiskStore *s, Disk *d, const CachedImage *base, uint64
                 return r;
         (void) unlink(part);
         size = MAX(size, base->virtual_size);
-        r = set_format(d, s->cow ? "qcow2" : "raw", e);
+        r = disk_set_format(d, s->cow ? "qcow2" : "raw", e);
         if (r < 0)
                 return r;
         if (s->cow)
@@ -118,7 +118,7 @@ static int make_from_base(DiskStore *s, Disk *d, const CachedImage *base, uint64
                         r = disk_failed(-errno, "Making", part, e);
         }
         if (r >= 0)
-                r = finish_disk(s, d, part, size, u, e);
+                r = disk_finish(s, d, part, size, u, e);
         if (r < 0)
                 (void) unlink(part);
         return r;
@@ -144,7 +144,7 @@ static int small_enough(const json_t *meta, const Instance *i, NovaException *e)
 }
 
 /* Of a size that a file may have. */
-static int gib(const char *what, int64_t n, uint64_t *ret, NovaException *e) {
+int disk_gib(const char *what, int64_t n, uint64_t *ret, NovaException *e) {
         if (n < 0 || n > INT64_MAX >> 30)
                 return exception_setf(e, EXC_INVALID_INPUT, "Invalid input received: %s of %lld GiB", what, (long long) n);
         *ret = (uint64_t) n << 30;
@@ -161,7 +161,7 @@ static int make_root(DiskStore *s, const DiskRequest *q, Disk *d, bool rescue, U
         if (isempty(id))
                 return exception_setf(e, EXC_IMAGE_NOT_FOUND, "Image %s could not be found.", "");
         if (!rescue) {
-                r = gib("a root disk", q->instance->root_gb, &size, e);
+                r = disk_gib("a root disk", q->instance->root_gb, &size, e);
                 if (r >= 0)
                         r = small_enough(q->image_meta, q->instance, e);
                 if (r < 0)
@@ -173,185 +173,7 @@ static int make_root(DiskStore *s, const DiskRequest *q, Disk *d, bool rescue, U
         r = image_cache_fetch(s, id, q->image_meta, size, q->hooks, &base, e);
         if (r >= 0)
                 r = driver_step(q->hooks, "disks", q->instance, e);
-        return r < 0 ? r : make_from_base(s, d, &base, size, q->hooks, u, e);
-}
-
-/* --- disks with a file system or swap --- */
-
-typedef struct Filesystem {
-        uint64_t size;
-        const char *type;               /* "ext4", "swap"; NULL: by @command */
-        const char *command;            /* of virt_mkfs, or NULL */
-        const char *label;
-        const DriverHooks *hooks;
-} Filesystem;
-
-/* "mkfs -t x -L %(fs_label)s %(target)s", split at white space: no shell sees it. */
-static int run_mkfs_command(const char *command, const char *label, const char *path, const DriverHooks *hooks, NovaException *e) {
-        _cleanup_free_ char *copy = strdup(command);
-        char *argv[32] = {}, *made[32] = {}, *rest = copy, *word;
-        size_t n = 0, m = 0;
-        int r = copy ? 0 : exception_set_errno(e, -ENOMEM, "Making a file system");
-
-        while (r >= 0 && (word = strsep(&rest, " \t"))) {
-                const char *mark, *value = NULL, *name = NULL;
-
-                if (!*word)
-                        continue;
-                if (n >= ELEMENTSOF(argv) - 1) {
-                        r = exception_setf(e, EXC_INVALID_CONFIGURATION, "virt_mkfs has too many words: %s", command);
-                        break;
-                }
-                argv[n] = word;
-                if ((mark = strstr(word, name = "%(fs_label)s")))
-                        value = label;
-                else if ((mark = strstr(word, name = "%(target)s")))
-                        value = path;
-                if (value) {
-                        if (asprintf(&argv[n], "%.*s%s%s", (int) (mark - word), word, value, mark + strlen(name)) < 0)
-                                r = exception_set_errno(e, -ENOMEM, "Making a file system");
-                        else
-                                made[m++] = argv[n];
-                }
-                n++;
-        }
-        if (r >= 0 && n == 0)
-                r = exception_setf(e, EXC_INVALID_CONFIGURATION, "virt_mkfs names no program.");
-        if (r >= 0)
-                r = disk_run((const char *const *) argv, "Making a file system", hooks, e);
-        while (m > 0)
-                free(made[--m]);
-        return r;
-}
-
-static int make_filesystem(const char *path, void *userdata, NovaException *e) {
-        const Filesystem *f = userdata;
-        const char *type = strempty(f->type), *program;
-        int r;
-
-        r = disk_make_empty(path, f->size, e);
-        if (r < 0)
-                return r;
-        if (f->command)
-                return run_mkfs_command(f->command, f->label, path, f->hooks, e);
-        if (streq(type, "swap"))
-                return disk_tool("Making swap", f->hooks, e, "mkswap", path);
-        if (streq(type, "vfat"))
-                return disk_tool("Making a file system", f->hooks, e, "mkfs.vfat", "-n", f->label, path);
-        program = streq(type, "ext2") ? "mkfs.ext2" : streq(type, "ext3") ? "mkfs.ext3" : streq(type, "ext4") ? "mkfs.ext4" : NULL;
-        if (program)
-                return disk_tool("Making a file system", f->hooks, e, program, "-q", "-F", "-L", f->label, path);
-        if (streq(type, "xfs"))
-                return disk_tool("Making a file system", f->hooks, e, "mkfs.xfs", "-q", "-f", "-L", f->label, path);
-        return disk_tool("Making a file system", f->hooks, e, "mkfs.ntfs", "-q", "-F", "-f", "-L", f->label, path);
-}
-
-static bool is_known_filesystem(const char *type) {
-        static const char *const known[] = { "ext2", "ext3", "ext4", "xfs", "ntfs", "vfat" };
-
-        for (size_t i = 0; i < ELEMENTSOF(known); i++)
-                if (streq(known[i], type))
-                        return true;
-        return false;
-}
-
-/* By configuration, by what the user asked for, by the instance's system. */
-static int choose_filesystem(DiskStore *s, const Instance *i, const char *asked, Filesystem *f, NovaException *e) {
-        const char *os = isempty(i->os_type) ? "default" : i->os_type, *configured = config_string(s->config, "default_ephemeral_format");
-
-        for (const char *const *row = config_list(s->config, "virt_mkfs"); *row; row++) {
-                const char *equals = strchr(*row, '=');
-
-                if (equals && (size_t) (equals - *row) == strlen(os) && strncmp(*row, os, strlen(os)) == 0)
-                        f->command = equals + 1;
-        }
-        if (!isempty(asked) && !is_known_filesystem(asked))
-                return exception_setf(e, EXC_INVALID_BDM_FORMAT, "Block Device Mapping is Invalid: %.50s format is not supported", asked);
-        if (!isempty(asked)) {
-                f->type = asked;
-                f->command = NULL;
-        } else if (!isempty(configured))
-                f->type = configured;
-        else
-                f->type = streq(os, "windows") ? "ntfs" : streq(os, "linux") ? "ext4" : "vfat";
-        return 0;
-}
-
-/* Made once as a file of the cache, and a layer over it; or made in place. */
-static int make_generated(DiskStore *s, Disk *d, const char *name, Filesystem *f, Undo *u, NovaException *e) {
-        CachedImage base = {.format = DISK_FORMAT_RAW, .virtual_size = f->size};
-        _cleanup_free_ char *part = NULL;
-        int r;
-
-        if (disk_exists(d->path))
-                return 0;
-        if (s->cow) {
-                r = image_cache_make(s, name, make_filesystem, f, f->hooks, &base.path, e);
-                if (r >= 0)
-                        r = make_from_base(s, d, &base, f->size, f->hooks, u, e);
-                cached_image_done(&base);
-                return r;
-        }
-        r = set_format(d, "raw", e);
-        if (r >= 0)
-                r = disk_path(&part, e, "%s.part", d->path);
-        if (r < 0)
-                return r;
-        (void) unlink(part);
-        r = make_filesystem(part, f, e);
-        if (r >= 0)
-                r = finish_disk(s, d, part, f->size, u, e);
-        if (r < 0)
-                (void) unlink(part);
-        return r;
-}
-
-static int make_ephemeral(DiskStore *s, const DiskRequest *q, Disk *d, unsigned number, int64_t size_gb, const char *asked, Undo *u, NovaException *e) {
-        char label[16], hash[IMAGE_CACHE_NAME_MAX], name[64];
-        Filesystem f = {.label = label, .hooks = q->hooks};
-        _cleanup_free_ char *what = NULL;
-        int r;
-
-        (void) snprintf(label, sizeof label, "ephemeral%u", number);
-        r = gib("an ephemeral disk", size_gb, &f.size, e);
-        if (r >= 0)
-                r = choose_filesystem(s, q->instance, asked, &f, e);
-        if (r < 0)
-                return r;
-        /* Nova's name, with all in the hash that makes a difference to what is in the file. */
-        r = disk_path(&what, e, "%s\n%s\n%s", f.command ?: "", f.command ? "" : f.type, label);
-        if (r < 0)
-                return r;
-        (void) snprintf(name, sizeof name, "ephemeral_%lld_%.7s", (long long) size_gb, image_cache_name(what, hash));
-        return make_generated(s, d, name, &f, u, e);
-}
-
-static int make_ephemerals(DiskStore *s, const DiskRequest *q, DiskPlan *p, Undo *u, NovaException *e) {
-        json_t *list = json_object_get(q->block_device_info, "ephemerals");
-        int r = 0;
-
-        if (p->local >= 0)
-                r = make_ephemeral(s, q, &p->set.items[p->local], 0, q->instance->ephemeral_gb, NULL, u, e);
-        for (size_t n = 0; r >= 0 && n < p->n_ephemerals; n++) {
-                json_t *one = json_array_get(list, n);
-
-                r = make_ephemeral(s, q, &p->set.items[(size_t) p->ephemeral + n], (unsigned) n, json_member_integer(one, "size", 0),
-                                   json_member_string(one, "guest_format"), u, e);
-        }
-        return r;
-}
-
-static int make_swap(DiskStore *s, const DiskRequest *q, DiskPlan *p, Undo *u, NovaException *e) {
-        Filesystem f = {.type = "swap", .hooks = q->hooks};
-        char name[40];
-
-        if (p->swap < 0)
-                return 0;
-        if (p->swap_mb > INT64_MAX >> 20)
-                return exception_setf(e, EXC_INVALID_INPUT, "Invalid input received: swap of %lld MiB", (long long) p->swap_mb);
-        f.size = (uint64_t) p->swap_mb << 20;
-        (void) snprintf(name, sizeof name, "swap_%lld", (long long) p->swap_mb);
-        return make_generated(s, &p->set.items[p->swap], name, &f, u, e);
+        return r < 0 ? r : disk_from_base(s, d, &base, size, q->hooks, u, e);
 }
 
 /* --- kernel and ramdisk --- */
@@ -406,13 +228,13 @@ static int find_format(DiskStore *s, Disk *d, const json_t *info, NovaException 
         if (d->format)
                 return 0;
         if (d->config_drive)
-                return set_format(d, "raw", e);
+                return disk_set_format(d, "raw", e);
         if (!isempty(known) && (streq(known, "raw") || streq(known, "qcow2")))
-                return set_format(d, known, e);
+                return disk_set_format(d, known, e);
         if (!disk_exists(d->path))
-                return set_format(d, s->cow ? "qcow2" : "raw", e);
+                return disk_set_format(d, s->cow ? "qcow2" : "raw", e);
         r = disk_look(d->path, &found, e);
-        return r < 0 ? r : set_format(d, found.format == DISK_FORMAT_QCOW2 ? "qcow2" : "raw", e);
+        return r < 0 ? r : disk_set_format(d, found.format == DISK_FORMAT_QCOW2 ? "qcow2" : "raw", e);
 }
 
 static json_t *read_info(const char *directory) {
@@ -493,9 +315,9 @@ static int make_all(DiskStore *s, const DiskRequest *q, DiskPlan *p, bool rescue
         if (r >= 0)
                 r = make_boot_file(s, q, set->directory, "ramdisk_id", "ramdisk", rescue, &set->ramdisk, u, e);
         if (r >= 0 && !rescue)
-                r = make_ephemerals(s, q, p, u, e);
+                r = disk_make_ephemerals(s, q, p, u, e);
         if (r >= 0 && !rescue)
-                r = make_swap(s, q, p, u, e);
+                r = disk_make_swap(s, q, p, u, e);
         if (r >= 0)
                 info = read_info(set->directory);
         for (size_t i = 0; r >= 0 && i < set->n; i++)
