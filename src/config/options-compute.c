@@ -125,7 +125,7 @@ const Option options_compute[] = {
         STRING("cpu_shared_set", NULL, "Processors for floating virtual processors, as 4-12,^8,15."),
         STRING("cpu_dedicated_set", NULL, "Processors for pinned virtual processors, as 4-12,^8,15."),
         BOOLEAN("live_migration_wait_for_vif_plug", "true", "Wait at the destination until its ports are wired.", PLANNED),
-        INTEGER("max_concurrent_disk_ops", "0", "Copies of disks at once; 0: any number.", AT_LEAST(0), PLANNED),
+        INTEGER("max_concurrent_disk_ops", "0", "Copies of disks at once; 0: any number.", AT_LEAST(0)),
         INTEGER("max_disk_devices_to_attach", "-1", "Disks of one instance; -1: any number.", AT_LEAST(-1), PLANNED),
         STRING("provider_config_location", "/etc/nova/provider_config/", "Directory of files about this host's resources.",
                 PLANNED),

@@ -1,6 +1,8 @@
 /* What the files about disks share. */
 #pragma once
 
+#include <pthread.h>
+
 #include "basic/spawn.h"
 #include "image/disk-format.h"
 #include "virt/libvirt/disk.h"
@@ -16,6 +18,9 @@ struct DiskStore {
         char *locks;                    /* <instances>/locks */
         char *snapshots;
         bool cow, force_raw, preallocate;
+        pthread_mutex_t lock;           /* of what follows */
+        pthread_cond_t ended;
+        unsigned copies, copies_max;    /* of disks, now and at most; 0 = any number */
 };
 
 /* --- disk-tools.c --- */
@@ -46,6 +51,9 @@ int disk_make_file(const char *path, NovaException *e);
 int disk_make_empty(const char *path, uint64_t size, NovaException *e);
 /* fsync of the file, rename, fsync of its directory. */
 int disk_put_in_place(const char *from, const char *to, NovaException *e);
+/* A copy of a whole disk begins, when max_concurrent_disk_ops lets it; -ECANCELED with @e. */
+int disk_copy_begin(DiskStore *s, const DriverHooks *hooks, NovaException *e);
+void disk_copy_end(DiskStore *s);
 /* Waits for the lock <locks>/nova-<name>; the descriptor. */
 int disk_lock(DiskStore *s, const char *name, const DriverHooks *hooks, NovaException *e);
 /* Hooks of a driver as those of the image service: @p lives as long as @hooks. */

@@ -1,6 +1,7 @@
 /* Where the files of instances are. See disk.h. */
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "basic/id.h"
@@ -25,6 +26,8 @@ int disk_store_new(DiskStore **ret, const Config *config, NovaException *e) {
 
         if (!s)
                 return exception_set_errno(e, -ENOMEM, "Making the store of disks");
+        (void) pthread_mutex_init(&s->lock, NULL);
+        (void) pthread_cond_init(&s->ended, NULL);
         if (isempty(instances) || *instances != '/')
                 return exception_setf(e, EXC_INVALID_CONFIGURATION, "instances_path \"%s\" is no absolute path.", strempty(instances));
         if (isempty(base) || strchr(base, '/') || *base == '.')
@@ -42,6 +45,7 @@ int disk_store_new(DiskStore **ret, const Config *config, NovaException *e) {
         s->force_raw = config_boolean(config, "force_raw_images");
         s->preallocate = streq(config_string(config, "preallocate_images"), "space");
 
+        s->copies_max = (unsigned) MIN(config_integer(config, "compute.max_concurrent_disk_ops"), (int64_t) UINT_MAX);
         s->config = config_ref((Config *) config);
         if (!(s->instances = without_slash(instances)) || !(s->snapshots = without_slash(snapshots)) ||
             asprintf(&s->base, "%s/%s", s->instances, base) < 0 || asprintf(&s->locks, "%s/locks", s->instances) < 0)
@@ -58,6 +62,8 @@ DiskStore *disk_store_free(DiskStore *s) {
         if (!s)
                 return NULL;
         image_service_free(s->images);
+        (void) pthread_cond_destroy(&s->ended);
+        (void) pthread_mutex_destroy(&s->lock);
         config_unref(s->config);
         free(s->instances);
         free(s->base);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "basic/file-lock.h"
 #include "basic/path-util.h"
@@ -186,6 +187,37 @@ int disk_lock(DiskStore *s, const char *name, const DriverHooks *hooks, NovaExce
         if (r >= 0)
                 r = file_lock_wait(path, LOCK_TIMEOUT, hooks ? hooks->cancelled : NULL, hooks ? hooks->userdata : NULL);
         return r < 0 ? disk_failed(r, "Locking", path, e) : r;
+}
+
+int disk_copy_begin(DiskStore *s, const DriverHooks *hooks, NovaException *e) {
+        int r = 0;
+
+        (void) pthread_mutex_lock(&s->lock);
+        while (s->copies_max > 0 && s->copies >= s->copies_max) {
+                struct timespec until;
+
+                if (hooks && hooks->cancelled && hooks->cancelled(hooks->userdata)) {
+                        r = exception_set_errno(e, -ECANCELED, "Waiting for copies of other disks");
+                        break;
+                }
+                /* From time to time, to ask. */
+                (void) clock_gettime(CLOCK_REALTIME, &until);
+                until.tv_nsec += 200 * 1000 * 1000;
+                until.tv_sec += until.tv_nsec / 1000000000;
+                until.tv_nsec %= 1000000000;
+                (void) pthread_cond_timedwait(&s->ended, &s->lock, &until);
+        }
+        if (r >= 0)
+                s->copies++;
+        (void) pthread_mutex_unlock(&s->lock);
+        return r;
+}
+
+void disk_copy_end(DiskStore *s) {
+        (void) pthread_mutex_lock(&s->lock);
+        s->copies--;
+        (void) pthread_cond_signal(&s->ended);
+        (void) pthread_mutex_unlock(&s->lock);
 }
 
 static void on_image_progress(uint64_t done, uint64_t total, void *userdata) {

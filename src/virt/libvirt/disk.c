@@ -94,7 +94,23 @@ static int copy_raw(const char *from, const char *to, uint64_t size, const Drive
         return 0;
 }
 
-/* A disk of @size bytes over or of @base; 0: as large as that. One that is there stays. */
+static int make_copy(DiskStore *s, const char *part, const char *base, const char *base_format, uint64_t size, const DriverHooks *hooks,
+                     NovaException *e) {
+        int r = disk_copy_begin(s, hooks, e);
+
+        if (r < 0)
+                return r;
+        if (streq(base_format, "raw"))
+                r = copy_raw(base, part, size, hooks, e);
+        else {
+                r = disk_tool("Making a disk of its base image", hooks, e, "qemu-img", "convert", "-f", base_format, "-O", "raw", base, part);
+                if (r >= 0 && truncate(part, (off_t) size) < 0)
+                        r = disk_failed(-errno, "Making", part, e);
+        }
+        disk_copy_end(s);
+        return r;
+}
+
 int disk_from_base(DiskStore *s, Disk *d, const CachedImage *base, uint64_t size, const DriverHooks *hooks, Undo *u, NovaException *e) {
         const char *format = disk_format_to_qemu(base->format);
         _cleanup_free_ char *part = NULL;
@@ -108,15 +124,7 @@ int disk_from_base(DiskStore *s, Disk *d, const CachedImage *base, uint64_t size
         r = disk_set_format(d, s->cow ? "qcow2" : "raw", e);
         if (r < 0)
                 return r;
-        if (s->cow)
-                r = make_overlay(part, base->path, format, size, hooks, e);
-        else if (streq(format, "raw"))
-                r = copy_raw(base->path, part, size, hooks, e);
-        else {
-                r = disk_tool("Making a disk of its base image", hooks, e, "qemu-img", "convert", "-f", format, "-O", "raw", base->path, part);
-                if (r >= 0 && truncate(part, (off_t) size) < 0)
-                        r = disk_failed(-errno, "Making", part, e);
-        }
+        r = s->cow ? make_overlay(part, base->path, format, size, hooks, e) : make_copy(s, part, base->path, format, size, hooks, e);
         if (r >= 0)
                 r = disk_finish(s, d, part, size, u, e);
         if (r < 0)

@@ -104,7 +104,11 @@ static int keep(DiskStore *s, const char *id, const char *part, const char *conv
                 return disk_put_in_place(part, path, e);
         r = disk_path(&what, e, "Converting image %.200s to raw", id);
         if (r >= 0)
+                r = disk_copy_begin(s, hooks, e);
+        if (r >= 0) {
                 r = disk_tool(what, hooks, e, "qemu-img", "convert", "-f", format, "-O", "raw", part, converted);
+                disk_copy_end(s);
+        }
         /* Its bytes are a guest's and may look like anything; its size is the disk's. */
         if (r >= 0 && (chmod(converted, DISK_FILE_MODE) < 0 || stat(converted, &st) < 0))
                 r = disk_failed(-errno, "Looking at", converted, e);
@@ -249,24 +253,17 @@ int image_cache_make(DiskStore *s, const char *name, int (*make)(const char *pat
         return 0;
 }
 
-ImageCacheOutcome image_cache_prefetch(DiskStore *s, const char *id, const DriverHooks *hooks, NovaException *e) {
+int image_cache_prefetch(DiskStore *s, const char *id, const DriverHooks *hooks, NovaException *e) {
         _cleanup_(cached_image_done) CachedImage image = {};
         _cleanup_free_ char *path = NULL;
         char name[IMAGE_CACHE_NAME_MAX];
         bool there;
+        int r;
 
-        if (disk_path(&path, e, "%s/%s", s->base, image_cache_name(id, name)) < 0)
-                return IMAGE_CACHE_ERROR;
+        r = disk_path(&path, e, "%s/%s", s->base, image_cache_name(id, name));
+        if (r < 0)
+                return r;
         there = disk_exists(path);
-        if (image_cache_fetch(s, id, NULL, 0, hooks, &image, e) < 0)
-                return IMAGE_CACHE_ERROR;
-        return there ? IMAGE_CACHE_EXISTING : IMAGE_CACHE_CACHED;
-}
-
-const char *image_cache_outcome_to_string(ImageCacheOutcome o) {
-        static const char *const names[] = {
-                [IMAGE_CACHE_CACHED] = "cached", [IMAGE_CACHE_EXISTING] = "existing", [IMAGE_CACHE_ERROR] = "error",
-        };
-
-        return names[o];
+        r = image_cache_fetch(s, id, NULL, 0, hooks, &image, e);
+        return r < 0 ? r : !there;
 }

@@ -3,15 +3,8 @@
 
 #include "virt/libvirt/disk.h"
 
-typedef enum ImageCacheOutcome {
-        IMAGE_CACHE_CACHED,             /* fetched now */
-        IMAGE_CACHE_EXISTING,
-        IMAGE_CACHE_ERROR,              /* with @e */
-} ImageCacheOutcome;
-const char *image_cache_outcome_to_string(ImageCacheOutcome o);         /* "cached", as cache_images answers */
-
-/* Fetches the image @id into the cache, for instances to come. */
-ImageCacheOutcome image_cache_prefetch(DiskStore *s, const char *id, const DriverHooks *hooks, NovaException *e);
+/* Fetches the image @id into the cache, for instances to come: 1; 0 when it was there already; -errno with @e. */
+int image_cache_prefetch(DiskStore *s, const char *id, const DriverHooks *hooks, NovaException *e);
 
 /* The pass of the image cache manager: files that an instance of @all on this host is made of (by its image, kernel and
  * ramdisk), or that a disk below instances_path lies over, are marked as used now; others are removed once they have not been used

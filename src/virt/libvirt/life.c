@@ -180,15 +180,8 @@ static int libvirt_manage_image_cache(ComputeDriver *driver, const InstanceList 
         return image_cache_age(CONTAINER_OF(driver, LibvirtDriver, base)->disks, all, NULL, e);
 }
 
-static int libvirt_cache_image(ComputeDriver *driver, const RequestContext *context _unused_, const char *image_id, NovaException *e) {
-        switch (image_cache_prefetch(CONTAINER_OF(driver, LibvirtDriver, base)->disks, image_id, NULL, e)) {
-        case IMAGE_CACHE_CACHED:
-                return 1;
-        case IMAGE_CACHE_EXISTING:
-                return 0;
-        default:
-                return e && e->error < 0 ? e->error : -EIO;
-        }
+static int libvirt_cache_image(ComputeDriver *driver, const RequestContext *c _unused_, const char *image_id, NovaException *e) {
+        return image_cache_prefetch(CONTAINER_OF(driver, LibvirtDriver, base)->disks, image_id, NULL, e);
 }
 
 void libvirt_life_ops(ComputeDriverOps *ops) {

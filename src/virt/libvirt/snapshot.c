@@ -53,10 +53,14 @@ int disk_extract(DiskStore *s, const char *disk, const char *format, const char 
 
         if (disk_exists(to))
                 return disk_failed(-EEXIST, "Extracting to", to, e);
+        r = disk_copy_begin(s, hooks, e);
+        if (r < 0)
+                return r;
         if (compress)
                 r = disk_tool("Extracting a disk", hooks, e, "qemu-img", "convert", "-c", "-f", format, "-O", to_format, disk, to);
         else
                 r = disk_tool("Extracting a disk", hooks, e, "qemu-img", "convert", "-f", format, "-O", to_format, disk, to);
+        disk_copy_end(s);
         if (r < 0)
                 (void) unlink(to);
         return r;

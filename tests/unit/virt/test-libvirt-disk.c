@@ -8,6 +8,10 @@
 
 #include "virt/libvirt/image-cache.h"
 
+static bool cancelled_at_once(void *userdata) {
+        return true;
+}
+
 static char *cache_name(const char *id) {
         static __thread char name[IMAGE_CACHE_NAME_MAX];
         return image_cache_name(id, name);
@@ -363,6 +367,34 @@ static void many_builds_at_once_share_one_base(void **state) {
         assert_int_equal(strlen(files), 41);
 }
 
+static void *copy_one(void *userdata) {
+        Builder *b = userdata;
+
+        b->r = disk_copy_begin(b->f->store, NULL, NULL);
+        disk_copy_end(b->f->store);
+        return NULL;
+}
+
+static void so_many_copies_at_once_as_configured(void **state) {
+        DiskFixture *f = *state;
+        DriverHooks impatient = {.cancelled = cancelled_at_once};
+        Builder waiting = {.f = f, .r = 1};
+        pthread_t thread;
+
+        for (int i = 0; i < 10; i++)                    /* any number */
+                assert_int_equal(disk_copy_begin(f->store, NULL, NULL), 0);
+        disk_configure(f, ARGV("compute.max_concurrent_disk_ops=2"));
+        assert_int_equal(disk_copy_begin(f->store, &impatient, NULL), 0);
+        assert_int_equal(disk_copy_begin(f->store, &impatient, NULL), 0);
+        assert_int_equal(disk_copy_begin(f->store, &impatient, NULL), -ECANCELED);
+        assert_int_equal(pthread_create(&thread, NULL, copy_one, &waiting), 0);
+        disk_copy_end(f->store);
+        (void) pthread_join(thread, NULL);
+        assert_int_equal(waiting.r, 0);
+        assert_int_equal(disk_copy_begin(f->store, &impatient, NULL), 0);
+        assert_int_equal(disk_copy_begin(f->store, &impatient, NULL), -ECANCELED);
+}
+
 static void what_a_killed_process_left_is_made_anew(void **state) {
         DiskFixture *f = *state;
         _cleanup_(disk_set_done) DiskSet set = {};
@@ -489,10 +521,6 @@ static void the_hypervisor_gets_at_the_files(void **state) {
         (void) umask(former);
 }
 
-static bool cancelled_at_once(void *userdata) {
-        return true;
-}
-
 static void a_cancelled_build_leaves_nothing(void **state) {
         DiskFixture *f = *state;
         _cleanup_(disk_set_done) DiskSet set = {};
@@ -610,9 +638,9 @@ static void an_image_is_fetched_ahead(void **state) {
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
 
         make_image(f, IMAGE, "qcow2", NULL, "4M", NULL);
-        assert_string_equal(image_cache_outcome_to_string(image_cache_prefetch(f->store, IMAGE, NULL, NULL)), "cached");
-        assert_string_equal(image_cache_outcome_to_string(image_cache_prefetch(f->store, IMAGE, NULL, NULL)), "existing");
-        assert_string_equal(image_cache_outcome_to_string(image_cache_prefetch(f->store, "nothing", NULL, &e)), "error");
+        assert_int_equal(image_cache_prefetch(f->store, IMAGE, NULL, NULL), 1);
+        assert_int_equal(image_cache_prefetch(f->store, IMAGE, NULL, NULL), 0);
+        assert_int_equal(image_cache_prefetch(f->store, "nothing", NULL, &e), -ENOENT);
         assert_string_equal(e.class_name, "ImageNotFound");
 }
 
@@ -715,6 +743,7 @@ int main(void) {
                 CASE(ephemeral_disks_and_swap_are_made_once),
                 CASE(a_command_of_ones_own_makes_file_systems),
                 CASE(many_builds_at_once_share_one_base),
+                CASE(so_many_copies_at_once_as_configured),
                 CASE(what_a_killed_process_left_is_made_anew),
                 CASE(a_disk_that_is_there_stays),
                 CASE(a_raw_disk_stays_raw_whatever_the_guest_writes),

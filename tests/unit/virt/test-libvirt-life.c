@@ -369,8 +369,19 @@ static void what_needs_an_agent_is_refused_without_one(void **state) {
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+static void an_image_is_fetched_ahead_of_its_instances(void **state) {
+        Place *p = *state;
+        _cleanup_exception_ NovaException e = {};
+
+        assert_int_equal(p->driver->ops->cache_image(p->driver, NULL, IMAGE, NULL), 1);
+        assert_int_equal(p->driver->ops->cache_image(p->driver, NULL, IMAGE, NULL), 0);
+        assert_true(p->driver->ops->cache_image(p->driver, NULL, "../" IMAGE, &e) < 0);
+        assert_string_equal(e.class_name, "ImageNotFound");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                CASE(an_image_is_fetched_ahead_of_its_instances),
                 CASE(a_guest_goes_through_its_states),
                 CASE(a_guest_of_another_nova_keeps_its_disks_at_a_hard_reboot),
                 CASE(a_spawn_that_fails_leaves_nothing),
