@@ -30,7 +30,8 @@ static int url_parse(const char *text, Url *ret) {
         if (curl_url_set(u.u, CURLUPART_URL, text, CURLU_DISALLOW_USER) != CURLUE_OK ||
             curl_url_get(u.u, CURLUPART_SCHEME, &u.scheme, 0) != CURLUE_OK || curl_url_get(u.u, CURLUPART_HOST, &u.host, 0) != CURLUE_OK ||
             curl_url_get(u.u, CURLUPART_PORT, &u.port, CURLU_DEFAULT_PORT) != CURLUE_OK ||
-            curl_url_get(u.u, CURLUPART_PATH, &u.path, CURLU_URLDECODE) != CURLUE_OK) {
+            curl_url_get(u.u, CURLUPART_PATH, &u.path, CURLU_URLDECODE) != CURLUE_OK ||
+            *u.host == '.') {           /* "%2e%2e" is decoded to a host that reads as a path */
                 url_done(&u);
                 return -EINVAL;
         }
