@@ -85,8 +85,8 @@ static void write_file(const char *path, const void *data, size_t size) {
         assert_int_equal(close(fd), 0);
 }
 
-/* An image: the boot sector, which counts its boots from @boots on, and room. */
-static void make_image(const char *id, char boots, bool deaf) {
+/* An image: the boot sector, which counts its boots from @boots on, and room. @kind: 'd' deaf, 'f' floods its console. */
+static void make_image(const char *id, char boots, char kind) {
         _cleanup_free_ char *text = NULL;
         char disk[65536] = {}, path[256], name[64];
         int fd = open(getenv("GUEST_BOOT"), O_RDONLY | O_CLOEXEC);
@@ -95,8 +95,7 @@ static void make_image(const char *id, char boots, bool deaf) {
         assert_int_equal(read(fd, disk, 512), 512);
         (void) close(fd);
         assert_int_equal((unsigned char) disk[511], 0xaa);
-        if (deaf)
-                disk[509] = 'd';
+        disk[509] = kind;
         disk[512] = boots;
         snprintf(name, sizeof name, "images/%s", id);
         write_file(below(name, path), disk, sizeof disk);
@@ -152,8 +151,8 @@ static void set_instance(Instance *i, const char *uuid, int64_t id) {
 static int set_up(void **state) {
         if (!mkdtemp(world.dir) || chmod(world.dir, 0755) < 0 || mkdir(BELOW("images"), 0755) < 0 || mkdir(BELOW("instances"), 0755) < 0)
                 return -1;
-        make_image(IMAGE, 0, false);
-        make_image(RESCUE_IMAGE, 4, false);
+        make_image(IMAGE, 0, 0);
+        make_image(RESCUE_IMAGE, 4, 0);
         set_instance(&world.instance, UUID, 1);
         world.driver = construct();
         world.other = virConnectOpen("qemu:///system");
@@ -532,7 +531,7 @@ static void a_guest_that_is_deaf_is_switched_off_in_the_end(void **state) {
         Instance i;
         usec_t begun;
 
-        make_image("deaf", 0, true);
+        make_image("deaf", 0, 'd');
         set_instance(&i, "33333333-2222-4333-8444-555555555555", 3);
         assert_int_equal(instance_system_metadata_set(&i, "image_base_image_ref", "deaf"), 0);
         free(i.image_ref);
@@ -544,6 +543,43 @@ static void a_guest_that_is_deaf_is_switched_off_in_the_end(void **state) {
         assert_true(now_monotonic() - begun >= 2 * USEC_PER_SEC);
         assert_int_equal(power(&i), POWER_SHUTDOWN);
         CALL(OPS->destroy(world.driver, NULL, &i, NULL, NULL, true, &why));
+        instance_done(&i);
+}
+
+/* virtlogd of these tests turns a log over at 64 KiB and keeps two: whatever a guest writes, that is all. */
+static void a_console_that_is_flooded_stays_bounded_and_is_read_to_its_end(void **state) {
+        static const char uuid[] = "55555555-2222-4333-8444-555555555555";
+        static const char *const files[] = { "", ".0", ".1", ".2" };
+        usec_t deadline = now_monotonic() + DEADLINE;
+        _cleanup_free_ char *text = NULL;
+        off_t sum = 0;
+        Instance i;
+
+        make_image("flood", 0, 'f');
+        set_instance(&i, uuid, 5);
+        assert_int_equal(instance_system_metadata_set(&i, "image_base_image_ref", "flood"), 0);
+        free(i.image_ref);
+        i.image_ref = strdup("flood");
+        spawn(&i, NULL, NULL);
+        while (!exists("instances/55555555-2222-4333-8444-555555555555/console.log.1")) {
+                assert_true(now_monotonic() < deadline);
+                (void) poll(NULL, 0, 20);
+        }
+        CALL(OPS->pause(world.driver, &i, &why));
+        for (size_t k = 0; k < ELEMENTSOF(files); k++) {
+                char name[100];
+                struct stat st;
+
+                snprintf(name, sizeof name, "instances/%s/console.log%s", uuid, files[k]);
+                if (lstat(BELOW(name), &st) >= 0)
+                        sum += st.st_size;
+        }
+        assert_true(sum > 2 * 65536 && sum <= 3 * (65536 + 4096));
+        text = console(&i, 102400);
+        assert_int_equal(strlen(text), 102400);                 /* over the seam of two files */
+        assert_null(strstr(text, "ticguest"));
+        CALL(OPS->destroy(world.driver, NULL, &i, NULL, NULL, true, &why));
+        assert_false(exists("instances/55555555-2222-4333-8444-555555555555"));
         instance_done(&i);
 }
 
@@ -636,6 +672,7 @@ int main(void) {
                 cmocka_unit_test(another_driver_finds_it_as_it_is),
                 cmocka_unit_test(a_domain_of_somebody_else_is_left_alone),
                 cmocka_unit_test(a_guest_that_is_deaf_is_switched_off_in_the_end),
+                cmocka_unit_test(a_console_that_is_flooded_stays_bounded_and_is_read_to_its_end),
                 cmocka_unit_test(a_spawn_that_fails_leaves_nothing),
                 cmocka_unit_test(it_is_destroyed_with_all_that_was_its),
         };
