@@ -459,9 +459,12 @@ static void revert_task(InstanceCall *c) {
                 log_error("Cannot clear the task_state of instance %s: %s", c->i->uuid, failure_text(r, NULL));
 }
 
-/* Whether it failed since the store could not be written: then it could not write how it leaves the instance, either. */
+/* Whether it failed since the store could not be written: then it could not write how it leaves the instance, either.
+ * With a sentence of another class it is about the guest, whatever errno goes with it. */
 static bool is_of_the_store(int r, const NovaException *e) {
-        return failure_is(e, EXC_DB_ERROR) || r == -ENOSPC || r == -EROFS || r == -EIO || r == -EBUSY;
+        if (exception_is_set(e))
+                return failure_is(e, EXC_DB_ERROR);
+        return r == -ENOSPC || r == -EROFS || r == -EIO || r == -EBUSY;
 }
 
 /* Nova's order: the fault, the event, the task. */
