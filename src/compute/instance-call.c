@@ -160,6 +160,7 @@ static int find_row(InstanceCall *c, const json_t **ret_object, NovaException *e
                 return r;
         }
         r = c->manager->store->ops->instance_get(c->manager->store, uuid, READ_DELETED_NO, c->i);
+        c->store_failed = r < 0;
         if (r < 0)
                 return exception_set_errno(e, r, "Cannot read the instance");
         if (r > 0 && c->i->host && !streq(c->i->host, c->manager->host))
@@ -266,6 +267,7 @@ int instance_call_save(InstanceCall *c, const TaskState *expected, NovaException
         r = s->ops->instance_save(s, c->i, expected ? expected : as_left, e);
         if (r == 0)
                 return not_found(e, c->i->uuid);
+        c->store_failed = c->store_failed || (r < 0 && r != -ESTALE);
         if (r < 0)
                 return exception_set_errno(e, r, "Cannot save the instance");
         c->task = c->i->task_state;
@@ -396,6 +398,7 @@ static int start_event(InstanceCall *c, NovaException *e) {
         assert(c->method->action);
         (void) snprintf(name, sizeof name, "compute_%s", c->operation->method->name);
         r = s->ops->action_event_start(s, &event, &c->event);
+        c->store_failed = c->store_failed || r < 0;
         return r < 0 ? exception_set_errno(e, r, "Cannot record the event") : 0;
 }
 
@@ -455,16 +458,16 @@ static void revert_task(InstanceCall *c) {
                 if (r != -ESTALE)
                         break;
         }
-        if (r < 0)
+        if (r < 0) {
+                c->store_failed = true;
                 log_error("Cannot clear the task_state of instance %s: %s", c->i->uuid, failure_text(r, NULL));
+        }
 }
 
-/* Whether it failed since the store could not be written: then it could not write how it leaves the instance, either.
- * With a sentence of another class it is about the guest, whatever errno goes with it. */
-static bool is_of_the_store(int r, const NovaException *e) {
-        if (exception_is_set(e))
-                return failure_is(e, EXC_DB_ERROR);
-        return r == -ENOSPC || r == -EROFS || r == -EIO || r == -EBUSY;
+/* Whether it failed since the store could not be written: then it could not write how it leaves the instance, either. An errno does
+ * not tell: a driver has the same for a guest of its own. */
+static bool is_of_the_store(const InstanceCall *c, const NovaException *e) {
+        return c->store_failed || failure_is(e, EXC_DB_ERROR);
 }
 
 /* Nova's order: the fault, the event, the task. */
@@ -474,9 +477,7 @@ static void record_end(InstanceCall *c, int result, const NovaException *why) {
         if (result < 0 && (c->method->flags & WRAP_FAULT) && !failure_is(why, EXC_INSTANCE_NOT_FOUND))
                 instance_fault_record(c->manager, c->i->uuid, result, why);
         finish_event(c, result, why);
-        if (result < 0 && (c->method->flags & WRAP_REVERT) && is_of_the_store(result, why))
-                compute_recover_when_stored(c->manager, c->context, c->i->uuid);
-        if (result < 0 && (c->method->flags & WRAP_REVERT) && !task_differs)
+        if (result < 0 && (c->method->flags & WRAP_REVERT) && !task_differs && !is_of_the_store(c, why))
                 revert_task(c);
 }
 
@@ -544,8 +545,11 @@ int instance_call_run(Operation *o, json_t **ret, NovaException *e) {
         c.method = method->variant ? method->variant(o->args) : method;
         r = run(&c, ret, &x);
         /* Before it had begun, too: a delete has marked the row when it was accepted. */
-        if (r < 0 && o->instance_uuid && (c.method->flags & WRAP_REVERT) && is_of_the_store(r, &x))
+        if (r < 0 && o->instance_uuid && (c.method->flags & WRAP_REVERT) && is_of_the_store(&c, &x)) {
                 compute_recover_when_stored(c.manager, c.context, o->instance_uuid);
+                if (c.i && c.i->uuid)
+                        revert_task(&c);
+        }
         if (r < 0) {
                 if (c.method->flags & WRAP_NOTIFY)
                         compute_notify_failure(c.manager, o, r, &x);

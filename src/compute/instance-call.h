@@ -66,6 +66,7 @@ struct InstanceCall {
         Instance *i;                    /* the row as this call last read or wrote it, with what the body changed since */
         TaskState task;                 /* the row's task_state as this call last read or wrote it */
         int64_t event;                  /* 0 = none was begun */
+        bool store_failed;              /* how the instance is left could not be written */
 };
 
 /* Method.run of such rows. */

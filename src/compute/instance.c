@@ -152,7 +152,7 @@ int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, N
                 log_warning("The console tokens of deleted instance %s are not removed: %s", i->uuid, failure_text(r, NULL));
         r = m->store->ops->instance_destroy(m->store, i->uuid);
         if (r < 0)
-                return exception_set_errno(e, r, "Cannot delete the instance's row");
+                return exception_setf(e, EXC_DB_ERROR, "Cannot delete the instance's row: %s", failure_text(r, NULL));
         resource_tracker_changed(m);
         return 0;
 }

@@ -189,6 +189,27 @@ static void a_failure_is_a_fault_ends_the_event_and_clears_the_task(void **state
                                           " AND e.traceback LIKE 'Traceback%' AND e.host = 'node1' AND e.finish_time NOT NULL"), 1);
 }
 
+static unsigned pauses;
+
+static int has_no_room(ComputeDriver *d _unused_, const Instance *i _unused_, NovaException *e) {
+        pauses++;
+        (void) exception_setf(e, EXC_NOVA, "no room on the hypervisor's disk");
+        return -ENOSPC;
+}
+
+/* A driver's errno says nothing about the store: nobody waits for it, nor begins the verb again. */
+static void a_driver_without_room_is_not_taken_for_a_store_without_room(void **state _unused_) {
+        _fixture_ Fixture *f = ready();
+
+        fixture_instance(f, 1, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
+        f->ops.pause = has_no_room;
+        pauses = 0;
+        fixture_refused(f, "pause_instance", BY_UUID, "NovaException");
+        assert_int_equal(pauses, 1);
+        assert_states(f, 1, VM_ACTIVE, TASK_NONE, POWER_RUNNING);
+        assert_int_equal(fixture_query(f, "SELECT count(*) FROM instance_faults"), 1);
+}
+
 static void a_success_is_an_event_of_the_requests_action(void **state _unused_) {
         _fixture_ Fixture *f = ready();
 
@@ -254,6 +275,7 @@ int main(void) {
                 cmocka_unit_test(one_that_is_being_deleted_gives_way_to_nothing_but_the_delete),
                 cmocka_unit_test(a_locked_instance_refuses_all_but_administrators),
                 cmocka_unit_test(a_failure_is_a_fault_ends_the_event_and_clears_the_task),
+                cmocka_unit_test(a_driver_without_room_is_not_taken_for_a_store_without_room),
                 cmocka_unit_test(a_success_is_an_event_of_the_requests_action),
                 cmocka_unit_test(a_fault_that_is_not_novas_is_its_class),
                 cmocka_unit_test(a_delete_that_is_accepted_meanwhile_wins),
