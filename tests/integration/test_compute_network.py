@@ -81,7 +81,7 @@ class LocalNetworks(OnCloud):
             self.assertEqual(self.hosts(vif['network']['id']), '%s,%s,web-1\n' % (vif['address'], self.addresses(guest)[0]))
             self.assertEqual(len(dnsmasqs()), 1)
         self.cloud.terminate(guest)
-        self.assertNothingLeft(guest)
+        self.assertGone(guest)
         self.assertNothingLeased()
 
     def test_what_is_asked_for_is_got_or_refused_by_name(self):
