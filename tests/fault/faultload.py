@@ -233,10 +233,11 @@ class Victim(Daemon):
         return True
 
     def died_by_itself(self):
-        if self.process.poll() == -signal.SIGKILL:
+        status = self.process.poll()            # once: it may end between two looks
+        if status == -signal.SIGKILL:
             self.kills += 1
             return True
-        if self.process.poll() is not None:
+        if status is not None:
             raise AssertionError('nova-compute ended with %s:\n%s' % (self.process.returncode, self.text()[-4000:]))
         return False
 
