@@ -69,7 +69,8 @@ static int named_instance(const Operation *o, const json_t **ret_object, const c
         return 0;
 }
 
-/* An instance that a Python nova-compute, or a store that was lost, left on this host. */
+/* An instance that a Python nova-compute, or a store that was lost, left on this host. One that is still to be built is none of
+ * them: its build was never begun here, or failed before a row could be made, and nothing would ever end it. */
 static int adopt(InstanceCall *c, const json_t *object, const char *uuid, NovaException *e) {
         _cleanup_(config_unrefp) Config *config = compute_manager_config(c->manager);
         _cleanup_(instance_done) Instance deleted = {};
@@ -84,7 +85,7 @@ static int adopt(InstanceCall *c, const json_t *object, const char *uuid, NovaEx
         r = instance_from_object(object, c->i, e);
         if (r < 0)
                 return r;
-        if (!streq_ptr(c->i->host, c->manager->host) || c->i->deleted)
+        if (!streq_ptr(c->i->host, c->manager->host) || c->i->deleted || c->i->vm_state == VM_BUILDING)
                 return not_found(e, uuid);
         r = instance_name_fill(c->i, strempty(config_string(config, "instance_name_template")), e);
         if (r < 0)

@@ -76,6 +76,7 @@ static void an_instance_of_this_host_that_is_not_known_is_adopted(void **state _
         _fixture_ Fixture *f = ready();
 
         fixture_refused(f, "stop_instance", OBJECT(", \"host\": \"other\", \"vm_state\": \"active\", \"id\": 9", ""), "InstanceNotFound");
+        fixture_refused(f, "stop_instance", OBJECT(", \"host\": \"node1\", \"vm_state\": \"building\", \"id\": 9", ""), "InstanceNotFound");
         assert_int_equal(fixture_query(f, "SELECT count(*) FROM instances"), 0);
         /* No guest is there: the body fails, but the row is. */
         fixture_refused(f, "stop_instance",
