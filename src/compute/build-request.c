@@ -229,7 +229,7 @@ int build_request_read(const json_t *args, const Instance *i, BuildRequest *ret,
 static json_t *essex_primitive(const json_t *spec, const char *uuid) {
         json_t *properties = json_object_get(spec, "instance_properties"), *type = json_object_get(spec, "instance_type");
         static const char *const sizes[] = { "memory_mb", "vcpus", "root_gb", "ephemeral_gb" };
-        json_auto_t *data = NULL, *metadata = NULL;
+        json_auto_t *data = NULL;
         json_t *flavor;
 
         if (!json_is_object(properties))

@@ -59,7 +59,7 @@ static int request(ComputeManager *m, const char *method, const char *uuid, json
         q->manager = compute_manager_ref(m);
         q->method = method;
         strcpy(q->uuid, uuid);
-        q->args = json_incref(given);
+        q->args = TAKE_PTR(given);      /* all of it: counts of references are not safe between threads */
         q->due = due;
         q->only = only;
         compute_manager_post_request(m, q);

@@ -254,6 +254,10 @@ class SystemTest(unittest.TestCase):
         self.machine.run('systemctl', 'stop', UNIT)
         self.machine.run('runuser', '-u', 'nova', '--', 'sqlite3', '/var/lib/nova/nova.sqlite', "DELETE FROM instances WHERE id = 77")
         self.machine.run('systemctl', 'start', UNIT)
+        self.machine.until('systemctl', 'show', '--value', '-p', 'StatusText', UNIT, match='^Running on host cell-host')
+        # at the first tick, up to a minute away; or when asked
+        self.machine.run('busctl', 'call', 'org.nova.Compute1', '/org/nova/Compute1', 'org.nova.Compute1.Service', 'RunPeriodicTask', 'sa{sv}',
+                         '_cleanup_running_deleted_instances', '0')
         self.machine.until('sh', '-c', '! pgrep -x dnsmasq')
         self.assertIn('which is gone: it is given back', self.journal('-o', 'cat'))
 

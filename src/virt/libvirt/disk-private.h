@@ -29,7 +29,7 @@ struct DiskStore {
 int disk_run(const char *const *argv, const char *what, const DriverHooks *hooks, NovaException *e);
 #define disk_tool(what, hooks, e, ...) disk_run((const char *const[]) { __VA_ARGS__, NULL }, what, hooks, e)
 /* "<what>: <strerror>" with the path. */
-int disk_failed(int r, const char *what, const char *path, NovaException *e) __attribute__((nonnull(2, 3)));
+int disk_failed(int r, const char *what, const char *path, NovaException *e);
 /* asprintf that says -ENOMEM. */
 int disk_path(char **ret, NovaException *e, const char *format, ...) _printf_(3, 4);
 bool disk_exists(const char *path);

@@ -1,6 +1,7 @@
 /* Files and programs, for what is about disks. See disk-private.h. */
 #include "virt/libvirt/disk-private.h"
 
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 int disk_failed(int r, const char *what, const char *path, NovaException *e) {
         _cleanup_free_ char *text = NULL;
 
+        assert(path);
         return exception_set_errno(e, r, asprintf(&text, "%s %s", what, path) < 0 ? what : text);
 }
 

@@ -71,7 +71,7 @@ static void a_disk_is_a_layer_over_the_raw_base(void **state) {
         for (size_t i = 0; i < ELEMENTSOF(table); i++) {
                 _cleanup_(disk_set_done) DiskSet set = {};
                 json_auto_t *info = NULL;
-                _cleanup_free_ char *files = NULL, *disk_info = NULL, *expected = NULL;
+                _cleanup_free_ char *disk_info = NULL, *expected = NULL;
 
                 disk_configure(f, ARGV(table[i].raw ? "force_raw_images=true" : "force_raw_images=false"));
                 make_image(f, IMAGE, table[i].format, table[i].options, "4M", NULL);

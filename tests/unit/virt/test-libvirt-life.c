@@ -327,7 +327,6 @@ static void a_rescue_and_its_end(void **state) {
 
 static void the_ports_of_serial_consoles_are_given_once_and_back(void **state) {
         json_auto_t *first = NULL, *again = NULL;
-        _cleanup_exception_ NovaException e = {};
         Instance second;
         Place *p = *state;
 
