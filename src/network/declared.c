@@ -440,7 +440,7 @@ int network_table_add_network(NetworkTable *t, const char *text, const char *ori
         const Reader r = { .option = "network", .origin = origin, .e = e };
         _cleanup_(draft_done) Draft d = { .net.vxlan = -1 };
         _cleanup_free_ char *copy = strdup(text);
-        char *p = copy, *key, *value;
+        char *p = copy, *key = NULL, *value = NULL;
         DeclaredNetwork *bigger;
         int q;
 
@@ -534,7 +534,7 @@ int network_table_add_port(NetworkTable *t, const char *text, const char *origin
         const Reader r = { .option = "network_port", .origin = origin, .e = e };
         _cleanup_(port_done) DeclaredPort port = {};
         _cleanup_free_ char *copy = strdup(text);
-        char *p = copy, *key, *value;
+        char *p = copy, *key = NULL, *value = NULL;
         bool has_network = false;
         DeclaredPort *bigger;
         int q;
