@@ -129,7 +129,8 @@ int compute_clean_deleted_guests(ComputeManager *m, NovaException *e) {
                 return -ENOMEM;
         for (size_t n = 0; n < rows.n; n++)
                 living[n] = rows.items[n].uuid;
-        qsort(living, rows.n, sizeof *living, compare_texts);
+        if (rows.n > 0)
+                qsort(living, rows.n, sizeof *living, compare_texts);
 
         for (size_t n = 0; n < n_guests; n++) {
                 _cleanup_(instance_done) Instance i = {};

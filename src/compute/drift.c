@@ -130,7 +130,8 @@ void compute_drift_settle(ComputeManager *m, unsigned kinds, DriftList *found) {
         DriftList now = {}, came = {}, gone = {};
 
         if (found->n > 1)
-                qsort(found->items, found->n, sizeof *found->items, compare_items);
+                if (found->n > 0)
+                        qsort(found->items, found->n, sizeof *found->items, compare_items);
 
         pthread_mutex_lock(&m->lock);
         merge(&m->drift, kinds, found, &now, &came, &gone);
@@ -325,10 +326,12 @@ void compute_drift_look(ComputeManager *m, const InstanceList *rows, const Guest
                 return;         /* what is known stays until the next look */
         if (n_guests > 0)
                 memcpy(sorted, guests, n_guests * sizeof *sorted);
-        qsort(sorted, n_guests, sizeof *sorted, compare_guests);
+        if (n_guests > 0)
+                qsort(sorted, n_guests, sizeof *sorted, compare_guests);
         for (size_t n = 0; n < rows->n; n++)
                 pointers[n] = &rows->items[n];
-        qsort(pointers, rows->n, sizeof *pointers, compare_rows);
+        if (rows->n > 0)
+                qsort(pointers, rows->n, sizeof *pointers, compare_rows);
         index = (RowIndex) { .rows = pointers, .n = rows->n };
 
         for (size_t n = 0; n < n_guests; n++)

@@ -242,7 +242,8 @@ int compute_sync_power_states(ComputeManager *m, RequestContext *c _unused_, Nov
         r = compute_list_guests(m, &guests, &n_guests, e);
         if (r < 0)
                 return r;
-        qsort(guests, n_guests, sizeof *guests, compare_guests);
+        if (n_guests > 0)
+                qsort(guests, n_guests, sizeof *guests, compare_guests);
 
         for (size_t n = 0; n < rows.n; n++) {
                 const Instance *i = &rows.items[n];

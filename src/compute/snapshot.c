@@ -304,7 +304,8 @@ static int rotate(InstanceCall *c, const char *backup_type, int64_t rotation, No
                     streq(strempty(image_meta_property(image, "backup_type")), backup_type) &&
                     streq(strempty(image_meta_property(image, "instance_uuid")), c->i->uuid))
                         backups[n++] = image;
-        qsort(backups, n, sizeof *backups, newest_first);
+        if (n > 0)
+                qsort(backups, n, sizeof *backups, newest_first);
         if ((int64_t) n > rotation)
                 log_info("Found %zu images (rotation: %lld)", n, (long long) rotation);
         for (; (int64_t) n > rotation; n--) {

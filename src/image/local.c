@@ -520,7 +520,8 @@ int image_local_list(const ImageService *s, json_t **ret_metas, NovaException *e
                 return exception_set_errno(e, -ENOMEM, "Listing images");
         for (size_t i = 0; i < n; i++)
                 items[i] = json_array_get(metas, i);
-        qsort(items, n, sizeof *items, by_id);
+        if (n > 0)
+                qsort(items, n, sizeof *items, by_id);
         for (size_t i = 0; i < n; i++)
                 if (json_array_append(sorted, items[i]) < 0)
                         return exception_set_errno(e, -ENOMEM, "Listing images");

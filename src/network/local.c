@@ -188,7 +188,8 @@ static int taken_read(LocalNetworks *l, const DeclaredNetwork *network, Taken *r
                                 ret->n++;
                 }
         if (ret->n > 0)
-                qsort(ret->sorted, ret->n, sizeof *ret->sorted, compare_addresses);
+                if (ret->n > 0)
+                        qsort(ret->sorted, ret->n, sizeof *ret->sorted, compare_addresses);
         return 0;
 }
 
@@ -200,7 +201,8 @@ static int taken_add(Taken *t, const IpAddress *a) {
                 return -ENOMEM;
         t->sorted = bigger;
         bigger[t->n++] = *a;
-        qsort(bigger, t->n, sizeof *bigger, compare_addresses);
+        if (t->n > 0)
+                qsort(bigger, t->n, sizeof *bigger, compare_addresses);
         return 0;
 }
 

@@ -158,7 +158,8 @@ json_t *object_changes(const json_t *object) {
         json_object_foreach(object_data(object), field, ignored)
                 if (object_is_changed(object, field))
                         names[n++] = field;
-        qsort(names, n, sizeof *names, compare_names);
+        if (n > 0)
+                qsort(names, n, sizeof *names, compare_names);
         for (size_t i = 0; i < n; i++)
                 if (json_array_append_new(list, json_string(names[i])) < 0)
                         goto fail;

@@ -69,7 +69,8 @@ int instance_disks_info(DiskStore *s, const Instance *i, json_t **ret, NovaExcep
         }
         if (d)
                 (void) closedir(d);
-        qsort(items, n, sizeof *items, by_path);
+        if (n > 0)
+                qsort(items, n, sizeof *items, by_path);
         for (size_t k = 0; k < n; k++)
                 if (json_array_append_new(list, items[k]) < 0)
                         r = -ENOMEM;
