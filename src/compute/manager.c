@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "basic/log.h"
+#include "compute/flavor.h"
 #include "compute/resource-tracker.h"
 #include "network/events.h"
 
@@ -431,6 +432,13 @@ static Manager *compute_manager_free(Manager *manager) {
         return NULL;
 }
 
+/* They are read when they are needed; but what is wrong with them is told at the start. */
+static int check_flavors(const Config *config, NovaException *e) {
+        _cleanup_(flavor_table_done) FlavorTable flavors = {};
+
+        return flavor_table_read(&flavors, config, e);
+}
+
 int compute_manager_new(ComputeManager **ret, const ManagerArgs *args, ComputeDriver *driver, NovaException *e) {
         _cleanup_(manager_freep) Manager *manager = NULL;
         ComputeManager *m;
@@ -466,6 +474,9 @@ int compute_manager_new(ComputeManager **ret, const ManagerArgs *args, ComputeDr
 
         /* The seed's order: what cannot be had ends the start with its own text. */
         r = network_api_new(&m->network_api, m->config, m->messenger, e);
+        if (r < 0)
+                return r;
+        r = check_flavors(m->config, e);
         if (r < 0)
                 return r;
         store_leases_init(&m->leases, m->store);

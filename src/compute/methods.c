@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "basic/log.h"
+#include "compute/create.h"
 #include "compute/deleted.h"
 #include "compute/host.h"
 #include "compute/instance-methods.h"
@@ -102,6 +103,11 @@ static const Argument run_arguments[] = {
 static const Argument terminate_arguments[] = {
         THE_INSTANCE,
         { "bdms", ARGUMENT_ANY, ARGUMENT_OPTIONAL | ARGUMENT_NULLABLE },
+        {},
+};
+
+static const Argument create_arguments[] = {
+        { "properties", ARGUMENT_OBJECT, ARGUMENT_SECRET },
         {},
 };
 
@@ -256,6 +262,11 @@ static const Method methods[] = {
         OWN("_reap_deleted_instance", compute_run_reap_deleted),
         OWN("_shutdown_deleted_instance", compute_run_shutdown_deleted),
         OWN("_remove_deleted_files", compute_run_remove_deleted_files),
+        /* What D-Bus asks before it accepts. */
+        {
+                .name = "_make_build_request", .arguments = create_arguments, .served = SERVED_SELF, .flags = METHOD_REPEATABLE,
+                .kind = JOB_QUERY, .deadline = USEC_PER_MINUTE, .run = compute_run_make_build_request,
+        },
         INSTANCE_QUERY("get_lock", instance_arguments, SERVED_ESSEX, USEC_PER_MINUTE, method_get_lock),
 };
 

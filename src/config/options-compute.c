@@ -20,6 +20,10 @@ const Option options_compute[] = {
         STRING("default_access_ip_network_name", NULL, "Network whose addresses become an instance's access addresses when it is built.",
                 RELOADABLE),
         INTEGER("password_length", "12", "Characters of passwords that we make.", RANGE(1, 1024), RELOADABLE),
+        MULTI("flavor", NULL, "A flavor that instances can be created of on D-Bus, as name=m1.small,vcpus=1,memory=2048,disk=20: a list "
+              "of key=value. Keys: name; vcpus; memory (MiB); disk (GiB, 0: as large as the image); ephemeral (GiB); swap (MiB); and "
+              "properties, which have a colon (hw:cpu_policy=dedicated). Unset: m1.tiny, m1.small, m1.medium, m1.large and m1.xlarge.",
+              RELOADABLE),
         STRING("vpn_image_id", "0", "Image that marks a VPN instance.", ACCEPTED),
 
         /* starting the host */

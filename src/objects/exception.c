@@ -125,6 +125,7 @@ static const ClassRow classes[_EXC_MAX] = {
         [EXC_INVALID_BDM_FORMAT] = {"InvalidBDMFormat", NOVA, 400, -EINVAL},
         [EXC_UNSUPPORTED_HARDWARE] = {"UnsupportedHardware", NOVA, 400, -EOPNOTSUPP},
         [EXC_DISK_NOT_FOUND] = {"DiskNotFound", NOVA, 404, -ENOENT},
+        [EXC_FLAVOR_NOT_FOUND] = {"FlavorNotFound", NOVA, 404, -ENOENT},
         [EXC_FLAVOR_DISK_SMALLER_THAN_IMAGE] = {"FlavorDiskSmallerThanImage", NOVA, 500, -EFBIG},
         [EXC_FLAVOR_DISK_SMALLER_THAN_MIN_DISK] = {"FlavorDiskSmallerThanMinDisk", NOVA, 500, -EFBIG},
         [EXC_FLAVOR_MEMORY_TOO_SMALL] = {"FlavorMemoryTooSmall", NOVA, 500, -EINVAL},

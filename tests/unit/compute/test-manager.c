@@ -136,6 +136,15 @@ static void a_network_manager_of_another_name_ends_the_construction(void **state
                             "nova.network.manager.VlanManager");
 }
 
+static void a_wrong_flavor_ends_the_construction(void **state _unused_) {
+        const char *assignments[] = { "compute_driver=fake.FakeDriver", "flavor=name=m1.tiny,vcpus=1,memory=512", NULL };
+        _world_ World w = construct(NULL, assignments, NULL);
+
+        assert_true(w.r < 0);
+        assert_string_equal(w.e.class_name, "InvalidConfiguration");
+        assert_non_null(strstr(w.e.message, "flavor 'm1.tiny': disk is missing"));
+}
+
 /* checklist: 14 */
 static void a_malformed_hook_ends_the_construction(void **state _unused_) {
         const char *assignments[] = { "compute_driver=fake.FakeDriver", "monkey_patch=true", "monkey_patch_modules=nova.compute.manager",
@@ -233,6 +242,7 @@ int main(void) {
                 cmocka_unit_test(the_driver_is_read_when_constructed_not_before),
                 cmocka_unit_test(a_driver_that_cannot_be_loaded_has_the_seeds_text),
                 cmocka_unit_test(a_network_manager_of_another_name_ends_the_construction),
+                cmocka_unit_test(a_wrong_flavor_ends_the_construction),
                 cmocka_unit_test(a_malformed_hook_ends_the_construction),
                 cmocka_unit_test(it_has_its_clients_and_the_three_gates_at_nothing),
                 cmocka_unit_test(further_arguments_reach_the_manager_and_are_kept),
