@@ -21,12 +21,17 @@ check:
 	@tests/lib/packages build run check
 	@/usr/bin/python3 tests/lib/check
 
+# The Debian package, as build-deb/nova-compute-native_*.deb.
+deb:
+	@tests/lib/packages build deb
+	@data/debian/build build-deb
+
 bench:
 	@tests/lib/packages build run check
 	@$(MAKE) --no-print-directory all BUILD=build-bench
 	@meson test -C build-bench --benchmark --verbose
 
 clean:
-	rm -rf $(BUILD) build-bench build-check
+	rm -rf $(BUILD) build-bench build-check build-deb
 
-.PHONY: all run check bench clean
+.PHONY: all run check deb bench clean

@@ -22,14 +22,16 @@ BASE = ['systemd', 'systemd-sysv', 'dbus', 'polkitd', 'libpam-systemd', 'iproute
 HOST = ['rabbitmq-server', 'libvirt0', 'libvirt-daemon', 'libvirt-daemon-system', 'libvirt-daemon-driver-qemu', 'libvirt-clients',
         'qemu-system-x86', 'libjansson4', 'librabbitmq4', 'libsqlite3-0', 'libnl-3-200', 'libnl-route-3-200',
         'dnsmasq-base', 'python3-oslo.messaging', 'python3-oslo.metrics', 'sqlite3']
-# what README's tutorial installs besides
-GUESTS = HOST + ['python3-nova', 'qemu-utils', 'genisoimage', 'dosfstools', 'mtools']
+# what README's tutorial installs besides, and Debian's own service, whose place the package takes
+GUESTS = HOST + ['python3-nova', 'qemu-utils', 'genisoimage', 'dosfstools', 'mtools', 'nova-compute', 'nova-compute-kvm']
 PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 
 def rootfs(folder, packages=HOST):
-    """A tree with systemd and @packages in @folder, made anew when the list differs."""
+    """A tree with systemd and @packages in @folder, made anew when the list differs. The .deb of those that the package takes the
+    place of stay in its /var/cache/debs, for the way back."""
     wanted = ','.join(BASE + sorted(packages))
+    replaced = ' '.join(p for p in packages if p.startswith('nova-compute'))
     mark = folder.rstrip('/') + '.packages'
     if os.path.isdir(folder) and os.path.exists(mark):
         with open(mark, encoding='ascii') as f:
@@ -46,6 +48,8 @@ def rootfs(folder, packages=HOST):
                            'mmdebstrap', '--quiet', '--mode=root', '--variant=minbase', '--include=' + wanted,
                            '--setup-hook=mkdir -p "$1/usr/sbin"; ' + hold,
                            '--customize-hook=rm -f "$1/usr/sbin/policy-rc.d"; : >"$1/etc/machine-id"',
+                           '--customize-hook=' + ('mkdir "$1/var/cache/debs" && chroot "$1" sh -c "cd /var/cache/debs && apt-get -qq download %s"'
+                                                  % replaced if replaced else ':'),
                            '--customize-hook=for u in alice:1500 bob:1501; do chroot "$1" useradd -m -u ${u#*:} -s /bin/bash ${u%:*}; done',
                            'bookworm', folder], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
@@ -61,7 +65,8 @@ class Container:
         self.lower, self.name, self.trees = os.path.abspath(lower), name, trees
         self.folder = self.process = self.init = self.cgroup = None
 
-    def start(self, seconds=60):
+    def start(self, seconds=60, states=('running', 'degraded')):
+        """Boots it until systemd says that it is in one of @states."""
         if os.geteuid() != 0:
             raise unittest.SkipTest('a container needs root')
         self.folder = tempfile.mkdtemp(prefix='nova-container.')
@@ -97,7 +102,7 @@ class Container:
             if found and os.path.exists('/proc/%s/comm' % found[0]) and open('/proc/%s/comm' % found[0], encoding='ascii').read().strip() == 'systemd':
                 self.init = int(found[0])
                 state = self.run('systemctl', 'is-system-running', check=False).stdout.strip()
-                if state in ('running', 'degraded'):
+                if state in states:
                     return self
             time.sleep(0.1)
         raise RuntimeError('the container is %r after %d s' % (state, seconds))
@@ -117,6 +122,12 @@ class Container:
     def write(self, path, text, mode=0o644):
         """A file inside, written from outside."""
         self.run('sh', '-c', 'mkdir -p "$(dirname "$0")" && cat >"$0" && chmod %o "$0"' % mode, path, stdin=text)
+
+    def put(self, source, path):
+        """A file of outside, copied inside."""
+        target = '/proc/%d/root%s' % (self.init, path)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copy(source, target)
 
     def until(self, *command, seconds=30, match=None):
         """Runs a command until it succeeds (and its output matches)."""

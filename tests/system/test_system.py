@@ -2,15 +2,13 @@
 import json
 import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
 import container  # noqa: E402
+import debian  # noqa: E402
 from novatest import BUILD, BUS_NAME, BUS_PATH  # noqa: E402
 
 PASSWORD = 'Sys-s3cret-pass'
@@ -28,6 +26,7 @@ RULE = """polkit.addRule(function(action, subject) {
 });
 """
 UNIT = 'nova-compute.service'
+MESSAGE_DRIFT = 'de30e28f49a0466f9512e7d237ad8482'
 ASK = """
 import sys, oslo_messaging
 from oslo_config import cfg
@@ -43,28 +42,23 @@ REPORT = ('call', BUS_NAME, BUS_PATH, BUS_NAME + '.Service', 'ReportState', 'a{s
 class SystemTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.tree = tempfile.mkdtemp(prefix='nova-tree.')
-        cls.addClassCleanup(shutil.rmtree, cls.tree, True)
-        os.chmod(cls.tree, 0o755)
-        subprocess.run(['meson', 'install', '-C', BUILD, '--no-rebuild', '--destdir', cls.tree], check=True, stdout=subprocess.DEVNULL)
+        deb = debian.package()
         lower = container.rootfs(os.environ.get('NOVA_TEST_ROOTFS', os.path.join(os.path.dirname(BUILD), 'rootfs')))
-        cls.machine = container.Container(lower, 'cell-host', [cls.tree])
+        cls.machine = container.Container(lower, 'cell-host')
         cls.addClassCleanup(cls.machine.stop)
         cls.machine.start()
         m = cls.machine
-        m.run('systemd-sysusers')
-        m.run('systemd-tmpfiles', '--create')
-        m.run('journalctl', '--update-catalog')
         m.write('/etc/nova/nova.conf', CONF)
         m.write('/etc/polkit-1/rules.d/10-test.rules', RULE)
         m.write('/root/ask.py', ASK)
-        m.run('systemctl', 'daemon-reload')
-        m.run('systemctl', 'reload', 'dbus')
+        debian.install(m, deb)
+        cls.conf = m.run('stat', '-c', '%U:%G %a', '/etc/nova/nova.conf').stdout + m.run('cat', '/etc/nova/nova.conf').stdout
         m.until('rabbitmqctl', 'await_startup', seconds=60)
         m.run('rabbitmqctl', 'add_user', 'nova', PASSWORD)
         m.run('rabbitmqctl', 'set_permissions', 'nova', '.*', '.*', '.*')
         cls.url = 'rabbit://nova:%s@127.0.0.1:5672/' % PASSWORD
         m.write('/etc/credstore/nova-compute.transport_url', cls.url, 0o600)
+        m.run('systemctl', 'restart', UNIT)
 
     def setUp(self):
         self.machine.run('systemctl', 'reset-failed', UNIT, check=False)
@@ -99,6 +93,16 @@ class SystemTest(unittest.TestCase):
 
     def journal(self, *arguments):
         return self.machine.run('journalctl', '-q', '--no-pager', '-u', UNIT, *arguments).stdout
+
+    def test_the_package_brings_what_the_system_needs_and_leaves_the_configuration(self):
+        m = self.machine
+        self.assertEqual(self.conf, 'root:nova 640\n' + CONF)
+        self.assertEqual(m.run('systemctl', 'is-enabled', UNIT).stdout, 'enabled\n')
+        self.assertEqual(m.run('id', '-u', 'nova').stdout, '64060\n')
+        self.assertIn('libvirt', m.run('id', '-Gn', 'nova').stdout.split())
+        self.assertEqual(m.run('dpkg', '--verify', 'nova-compute-native').stdout, '')
+        self.assertEqual(m.run('dpkg-query', '-W', '-f', '${Conffiles}', 'nova-compute-native').stdout, '')
+        self.assertIn(MESSAGE_DRIFT, m.run('journalctl', '--list-catalog').stdout)
 
     # checklist: 78, 79
     def test_start_makes_it_active_and_says_so(self):
