@@ -24,6 +24,10 @@ usec_t now_monotonic(void) {
         return now(CLOCK_MONOTONIC);
 }
 
+usec_t now_boottime(void) {
+        return now(CLOCK_BOOTTIME);
+}
+
 usec_t now_realtime(void) {
         return now(CLOCK_REALTIME);
 }

@@ -12,6 +12,7 @@ typedef uint64_t usec_t;
 #define USEC_PER_MINUTE (60 * USEC_PER_SEC)
 
 usec_t now_monotonic(void);     /* CLOCK_MONOTONIC, for intervals and deadlines */
+usec_t now_boottime(void);      /* CLOCK_BOOTTIME, since the machine began, sleep included */
 usec_t now_realtime(void);      /* CLOCK_REALTIME since 1970, for what is shown and stored */
 
 #define TIME_TEXT_MAX 40
