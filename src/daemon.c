@@ -16,8 +16,11 @@
 #include "bus/bus.h"
 #include "compute/error-publisher.h"
 #include "compute/manager.h"
+#include "service/metrics-server.h"
+#include "service/service-metrics.h"
 
 #define SERVERS_MAX 16
+#define METRICS_SOCKET "metrics"                       /* FileDescriptorName= of the socket unit */
 #define STEP_MARGIN_USEC (25 * USEC_PER_SEC)            /* beyond start_step_timeout, asked of systemd anew at each step */
 #define STATUS_MAX 2000                                 /* bytes */
 #define STOP_MARGIN_USEC (5 * USEC_PER_SEC)             /* beyond stop_timeout, for what follows the services */
@@ -38,6 +41,7 @@ struct Daemon {
         Bus *bus;                       /* NULL: not wanted */
         Service *service;               /* the first one, that STATUS and the bus show; belongs to the launcher */
         ServiceEnvironment environment;
+        MetricsServer *metrics;         /* NULL: no socket was passed for them */
         int lock;
         char *status;
         ServiceStep told;               /* the step for which time was asked last */
@@ -391,6 +395,27 @@ static int daemon_open_journal(Daemon *d, NovaException *e) {
         return 0;
 }
 
+/* ---- metrics ---- */
+
+static int metrics_on_text(void *userdata, char **ret) {
+        const Daemon *d = userdata;
+
+        return service_metrics_text(d->service, ret);
+}
+
+/* A missing socket is no failure, nor is one that cannot be served. */
+static void daemon_serve_metrics(Daemon *d) {
+        int fd = metrics_server_socket(METRICS_SOCKET), r;
+
+        if (fd < 0)
+                return;
+        r = metrics_server_new(&d->metrics, d->event, fd, metrics_on_text, d);
+        if (r >= 0)
+                return;
+        (void) close(fd);
+        log_warning("Metrics are not served: %s", strerror(-r));
+}
+
 int daemon_new(Daemon **ret, Config *config, NovaException *e) {
         _cleanup_(daemon_freep) Daemon *d = calloc(1, sizeof *d);
         int r;
@@ -417,6 +442,7 @@ int daemon_new(Daemon **ret, Config *config, NovaException *e) {
         if (r < 0)
                 return exception_set_errno(e, r, "setting up the event loop");
         daemon_set_caps(d);
+        daemon_serve_metrics(d);
 
         if (config_boolean(config, "dbus")) {
                 BusCallbacks callbacks = { .reload = bus_on_reload, .userdata = d };
@@ -462,6 +488,7 @@ Daemon *daemon_free(Daemon *d) {
 
         if (!d)
                 return NULL;
+        d->metrics = metrics_server_free(d->metrics);
         if (d->bus)
                 (void) bus_set_service(d->bus, NULL);
         d->bus = bus_free(d->bus);

@@ -9,6 +9,7 @@
 
 #include "basic/id.h"
 #include "basic/mailbox.h"
+#include "compute/driver-metrics.h"
 #include "compute/drift.h"
 #include "compute/hooks.h"
 #include "compute/leases.h"
@@ -53,6 +54,7 @@ struct ComputeManager {
         Store *store;
         Messenger *messenger;           /* may be NULL */
         ComputeDriver *driver;
+        DriverMetrics driver_metrics;
         StoreLeases leases;             /* of the local networks */
         NetworkApi *network_api;
         VolumeApi *volume_api;
@@ -144,9 +146,17 @@ bool failure_is_passing(int r, const NovaException *e);
 bool failure_is(const NovaException *e, ExceptionClass c);
 /* For a driver's function that is not there. */
 int driver_not_implemented(NovaException *e, const char *function);
-#define driver_call(m, function, e, ...)                                                                 \
-        ((m)->driver->ops->function ? (m)->driver->ops->function((m)->driver, ##__VA_ARGS__, (e))        \
-                                    : driver_not_implemented((e), #function))
+#define driver_invoke(d, function, e, ...)                                                  \
+        ((d)->ops->function ? (d)->ops->function((d), ##__VA_ARGS__, (e))                   \
+                            : driver_not_implemented((e), #function))
+/* The same of the manager's driver, counted. */
+#define driver_call(m, function, e, ...)                                                                                    \
+        ({                                                                                                                  \
+                DriverMetrics *_k = &(m)->driver_metrics;                                                                   \
+                usec_t _began = driver_metrics_begin(_k);                                                                   \
+                driver_metrics_end(_k, DRIVER_FUNCTION(function), #function, _began,                                        \
+                                   driver_invoke((m)->driver, function, e, ##__VA_ARGS__));                                 \
+        })
 /* What a driver says it cannot do is NotImplementedError for the caller, whether it said so in words or not. */
 int driver_result(int r, const char *function, NovaException *e);
 /* A sentence for the log. */
@@ -256,6 +266,11 @@ void compute_notify_failure(ComputeManager *m, const Operation *o, int r, const 
 void compute_before_method(ComputeManager *m, const Operation *o);
 const RpcEndpoint *compute_endpoints(bool rpc_ping, size_t *ret_n);
 const PeriodicTask *compute_periodic_tasks(size_t *ret_n);
+
+/* ---- metrics.c ---- */
+
+/* ManagerOps.metrics. */
+void compute_metrics_write(ComputeManager *m, MetricsText *t);
 
 /* True, and @last set to now, when @interval has passed since @last or it never happened. */
 bool gate_pass(ComputeManager *m, usec_t *last, usec_t interval);

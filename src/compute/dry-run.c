@@ -81,7 +81,7 @@ static int print_instance(DryRun *d, const Instance *i, NovaException *e) {
 
         if (guest) {
                 DomainInfo info = {};
-                int r = driver_call(d, get_info, e, i, &info);
+                int r = driver_invoke(d->driver, get_info, e, i, &info);
 
                 if (r < 0)
                         return r;
@@ -146,9 +146,9 @@ static int look_with_driver(DryRun *d, Config *config, NovaException *e) {
 
         r = compute_driver_load(config, strempty(config_string(config, "compute_driver")), &d->driver, e);
         if (r >= 0)
-                r = driver_call(d, init_host, e, d->host);
+                r = driver_invoke(d->driver, init_host, e, d->host);
         if (r >= 0)
-                r = driver_call(d, list_instance_uuids, e, &d->guests);
+                r = driver_invoke(d->driver, list_instance_uuids, e, &d->guests);
         return r < 0 ? r : look(d, e);
 }
 

@@ -409,7 +409,7 @@ static int init_driver(ComputeManager *m, NovaException *e) {
         if (ready)
                 return 0;
 
-        r = m->driver->ops->init_host(m->driver, m->host, e);
+        r = driver_call(m, init_host, e, m->host);
         if (r < 0) {
                 compute_manager_show_hypervisor(m, failure_text(r, e));
                 return r;

@@ -363,6 +363,7 @@ static void settled(ComputeManager *m, const char *uuid) {
 static ComputeManager *compute_manager_destroy(ComputeManager *m) {
         /* The driver first: its threads may still be in our callback. */
         m->driver = compute_driver_free(m->driver);
+        driver_metrics_done(&m->driver_metrics);
         m->network_manager = network_manager_free(m->network_manager);
         m->volume_api = volume_api_free(m->volume_api);
         m->network_api = network_api_free(m->network_api);
@@ -632,6 +633,10 @@ static void manager_recover_instance(Manager *m, const char *uuid) {
         compute_recover_open_instance(manager_to_compute(m), uuid);
 }
 
+static void manager_metrics(Manager *m, MetricsText *t) {
+        compute_metrics_write(manager_to_compute(m), t);
+}
+
 static const ManagerOps compute_manager_ops = {
         .class_name = "nova.compute.manager.ComputeManager",
         .service_name = "compute",
@@ -647,6 +652,7 @@ static const ManagerOps compute_manager_ops = {
         .periodic_tasks = manager_periodic_tasks,
         .reload = manager_reload,
         .trouble = manager_trouble,
+        .metrics = manager_metrics,
 };
 
 /* ---- for display ---- */

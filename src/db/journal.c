@@ -58,6 +58,7 @@ struct Journal {
         bool giving_up, ending, prune_now;
         char *trouble;
         uint64_t commits;
+        Histogram commit_times;         /* no lock */
 };
 
 /* ---- the queue ---- */
@@ -335,7 +336,11 @@ static void *journal_main(void *userdata) {
                 (void) pthread_mutex_unlock(&j->lock);
 
                 if (batch.first) {
+                        usec_t began = now_monotonic();
+
                         r = write_batch(j, &batch);
+                        if (r >= 0)
+                                histogram_observe(&j->commit_times, now_monotonic() - began);
                         if (r < 0)
                                 batch_failed(j, &batch, r);
                         else
@@ -426,6 +431,10 @@ char *journal_trouble(Journal *j) {
         copy = j->trouble ? strdup(j->trouble) : NULL;
         (void) pthread_mutex_unlock(&j->lock);
         return copy;
+}
+
+const Histogram *journal_commit_times(const Journal *j) {
+        return &j->commit_times;
 }
 
 uint64_t journal_commits(Journal *j) {

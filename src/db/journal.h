@@ -7,6 +7,7 @@
 #pragma once
 
 #include "basic/macros.h"
+#include "basic/metrics.h"
 #include "basic/time-util.h"
 #include "config/config.h"
 #include "objects/exception.h"
@@ -123,6 +124,8 @@ char *journal_trouble(Journal *j);
 /* @changed is called on the journal's thread when trouble came, changed or went; it must not block. Before the first write. */
 void journal_set_trouble_handler(Journal *j, void (*changed)(void *userdata), void *userdata);
 uint64_t journal_commits(Journal *j);          /* so far: each with one sync of the disk */
+/* How long those took. Any thread reads them; they live as long as @j. */
+const Histogram *journal_commit_times(const Journal *j);
 
 /* Reads what LOAD reads, all services, without changing anything, not even a lock: for --recover-dry-run. 1; 0: no such file; -errno
  * with store_last_error. */

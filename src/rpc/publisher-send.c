@@ -65,6 +65,11 @@ void outgoing_prepend(OutgoingList *l, OutgoingList *before) {
 }
 
 void publisher_finish(Publisher *p, Outgoing *o, int r) {
+        if (p->rpc) {
+                counter_add(r >= 0 ? &p->rpc->counters.sent : &p->rpc->counters.undelivered, 1);
+                if (r >= 0 && o->sent > 0)
+                        histogram_observe(&p->rpc->counters.confirm, now_monotonic() - o->sent);
+        }
         if (o->done)
                 o->done(o, r);
         outgoing_free(o);
@@ -246,6 +251,7 @@ static void flush_waiting(Publisher *p) {
                 if (r < 0)
                         return;         /* it stays the first for the next connection */
                 o->seq = ++p->seq;
+                o->sent = now_monotonic();
                 outgoing_append(&p->unconfirmed, outgoing_pop(&p->waiting));
         }
 }
@@ -346,6 +352,7 @@ static void send_directly(Publisher *p, OutgoingList *l) {
                         break;
                 room -= o->body.size;
                 o->seq = ++p->seq;
+                o->sent = now_monotonic();
                 outgoing_append(&p->unconfirmed, outgoing_pop(l));
         }
         if (several)

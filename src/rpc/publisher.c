@@ -21,6 +21,8 @@ static int on_open(Link *l, void *userdata) {
                 r = publisher_open_reply(p);
         for (EssexCall *c = p->calls; c && r >= 0; c = c->next)
                 r = publisher_open_essex_call(p, c);
+        if (r >= 0 && p->rpc)
+                counter_add(&p->rpc->counters.connects, 1);
         return r;
 }
 

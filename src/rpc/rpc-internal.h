@@ -38,6 +38,7 @@ struct Outgoing {
         usec_t missing_since;           /* returned first: no such queue; 0 = not */
         usec_t next_try;
         uint64_t seq;                   /* delivery tag on this connection, while unconfirmed */
+        usec_t sent;                    /* monotonic: when it was last sent */
 
         /* Exactly once, on the publisher's thread: 0 = with the broker; -EHOSTUNREACH: nobody has the queue;
          * -ETIMEDOUT; -ECANCELED at the end. May be NULL. */
@@ -119,6 +120,7 @@ struct Rpc {
         unsigned next_server;           /* number of the next server */
         uint64_t id_run;                /* random: half of the ids of our messages */
         atomic_uint_least64_t id_next;  /* the other half counts */
+        RpcCounters counters;
 };
 
 /* A fresh _unique_id: no system call, as there is one for each reply. */

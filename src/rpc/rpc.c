@@ -98,6 +98,10 @@ static void on_note(void *item, void *userdata) {
         tell(s->on_status, s->on_status_userdata, s->link, consumers);
 }
 
+const RpcCounters *rpc_counters(const Rpc *r) {
+        return &r->counters;
+}
+
 void rpc_set_status_handler(Rpc *r, RpcStatusHandler handler, void *userdata) {
         r->on_status = handler;
         r->on_status_userdata = userdata;

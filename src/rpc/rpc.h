@@ -5,6 +5,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "basic/metrics.h"
 #include "config/config.h"
 #include "objects/context.h"
 #include "objects/messenger.h"
@@ -49,6 +50,19 @@ void rpc_set_status_handler(Rpc *r, RpcStatusHandler handler, void *userdata);  
 
 /* call, cast, fanout_cast, notify: thread-safe, belongs to @r. */
 Messenger *rpc_messenger(Rpc *r);
+
+/* What went over the process's connections since it began. */
+typedef struct RpcCounters {
+        Counter connects;               /* connections made, so beyond the first of each: made again */
+        Counter deliveries;             /* messages that came in the queues of servers */
+        Counter redeliveries;           /* of these: the broker says that it delivered them before */
+        Counter duplicates;             /* of these: known already, and dropped */
+        Counter bad;                    /* of these: not understood, and dropped */
+        Counter sent, undelivered;      /* messages that the broker has; that it has not, and that are given up */
+        Histogram confirm;              /* from the sending of a message to the broker's word that it has it */
+} RpcCounters;
+/* Any thread reads them; they live as long as @r. */
+const RpcCounters *rpc_counters(const Rpc *r);
 
 /* A cast on a connection of its own to another broker (essex 9.4 cast_to_server; the fan-out form goes to the fan-out
  * exchange). @url: transport_url form. Blocks: workers only. */

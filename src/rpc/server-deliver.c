@@ -17,6 +17,12 @@ typedef struct Delivery {
         bool redelivered;
 } Delivery;
 
+static void count_delivery(RpcServer *s, bool again) {
+        counter_add(&s->rpc->counters.deliveries, 1);
+        if (again)
+                counter_add(&s->rpc->counters.redeliveries, 1);
+}
+
 static void ack_now(RpcServer *s, const Delivery *d) {
         if (d->generation > 0)
                 (void) link_ack(s->link, SERVER_CHANNEL, d->tag, false);
@@ -26,6 +32,7 @@ static void ack_now(RpcServer *s, const Delivery *d) {
 static void bad_message(RpcServer *s, const Delivery *d, const Envelope *e, const char *why) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
 
+        counter_add(&s->rpc->counters.bad, 1);
         log_event(LOG_LEVEL_WARNING, MESSAGE_BAD_MESSAGE, NULL, "A message in queue %s is dropped: %s",
                   s->queues[d->queue].name, why);
         if (e) {
@@ -126,6 +133,7 @@ static void on_body(RpcServer *s, const Delivery *d, char *body, size_t size) {
         }
 
         if (is_duplicate(s, d, &r->envelope, r)) {
+                counter_add(&s->rpc->counters.duplicates, 1);
                 request_free(r);
                 return;
         }
@@ -175,6 +183,7 @@ void server_on_message(Link *l, LinkMessage *m, void *userdata) {
                 (void) link_nack(l, SERVER_CHANNEL, m->tag, false);
                 return;
         }
+        count_delivery(s, m->redelivered);
         s->draining = true;
         if (!m->body) {
                 snprintf(why, sizeof why, "it has %llu bytes, and rpc_max_message_size is %llu",
@@ -223,6 +232,7 @@ void server_on_fake_message(Body *body, const char *queue, void *userdata) {
         if (s->cancelled)
                 (void) fake_requeue(s->rpc->fake, queue, body);
         else {
+                count_delivery(s, false);
                 s->draining = true;
                 on_body(s, &d, body->data, body->size);
                 s->draining = false;

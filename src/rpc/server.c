@@ -90,6 +90,8 @@ static int on_open(Link *l, void *userdata) {
                 r = declare_fanout(s);
         if (r >= 0 && s->started && !s->cancelled)
                 r = consume_all(s);
+        if (r >= 0)
+                counter_add(&s->rpc->counters.connects, 1);
         return r;
 }
 

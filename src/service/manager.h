@@ -3,6 +3,7 @@
  * <libdir>/nova-compute/manager/<name>.so. */
 #pragma once
 
+#include "basic/metrics.h"
 #include "basic/observer.h"
 #include "basic/pool.h"
 #include "config/config.h"
@@ -13,7 +14,7 @@
 #include "rpc/rpc.h"
 
 #define MANAGER_MAGIC 0x4e564d47u       /* "NVMG" */
-#define MANAGER_ABI 2u
+#define MANAGER_ABI 3u
 
 typedef struct Manager Manager;
 
@@ -76,6 +77,9 @@ typedef struct ManagerOps {
         void (*reload)(Manager *m, const Config *config);
         /* A word for STATUS= when something of the manager's is not well ("hypervisor test:///default is not connected"), or NULL. */
         const char *(*trouble)(Manager *m);
+        /* Adds what the manager knows to the metrics, families of names that begin with nova_compute_, from what it has in memory. May be
+         * NULL. */
+        void (*metrics)(Manager *m, MetricsText *t);
 } ManagerOps;
 
 struct Manager {

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "service/operation-journal.h"
+#include "service/operation-metrics.h"
 
 typedef struct OperationList {
         Operation *first, *last;        /* by list_next */
@@ -45,6 +46,7 @@ struct OperationGate {
         bool closed;
         uint64_t accepted, failures;
         usec_t deadline;                /* the longest of any method; 0 = none has one */
+        OperationMetrics *metrics;      /* one reference; NULL = nobody counts. Set before the first operation */
         int idle_fd;                    /* written when closed and nothing runs */
         sd_event_source *source;
         void (*idle)(void *userdata);

@@ -36,6 +36,19 @@ OperationJournal *operation_journal_free(OperationJournal *j) {
         return NULL;
 }
 
+Journal *operation_journal_journal(const OperationJournal *j) {
+        return j->journal;
+}
+
+unsigned operation_journal_open(OperationJournal *j) {
+        unsigned n;
+
+        (void) pthread_mutex_lock(&j->lock);
+        n = j->open;
+        (void) pthread_mutex_unlock(&j->lock);
+        return n;
+}
+
 int operation_gate_set_journal(OperationGate *g, OperationJournal *j, const char *service) {
         char *copy = strdup(service);
 
@@ -221,11 +234,11 @@ static void answer_known(Operation *o) {
 
         log_debug("%s (%s) was accepted before and is %s", o->method->name, strempty(row->unique_id), strempty(row->state));
         if (journal_state_is_open(state)) {
-                o->left = true;
+                o->left = o->known = true;
                 return;
         }
         o->journal_id = row->id;
-        o->begun = true;
+        o->begun = o->known = true;
         if (row->failure) {
                 json_auto_t *failure = NULL;
 

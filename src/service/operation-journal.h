@@ -12,6 +12,9 @@ typedef struct OperationJournal OperationJournal;
  * where they came from. 0 = any number. */
 int operation_journal_new(OperationJournal **ret, Journal *journal, unsigned max_open);
 OperationJournal *operation_journal_free(OperationJournal *j);  /* after the last operation has ended */
+Journal *operation_journal_journal(const OperationJournal *j);  /* the one it was made of */
+/* Any thread: how many are accepted and have not ended. */
+unsigned operation_journal_open(OperationJournal *j);
 DEFINE_CLEANUP(OperationJournal *, operation_journal_free)
 
 /* Before its first operation: from now on what changes state and comes through @g is journalled as one of @service, and does

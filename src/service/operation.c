@@ -21,6 +21,28 @@ const char *operation_origin_to_string(OperationOrigin o) {
         return o >= 0 && o < _ORIGIN_MAX ? names[o] : NULL;
 }
 
+const char *operation_result_to_string(OperationResult r) {
+        static const char *const names[_OPERATION_RESULT_MAX] = {
+                [OPERATION_DONE] = "done",
+                [OPERATION_REFUSED] = "refused",
+                [OPERATION_FAILED] = "failed",
+                [OPERATION_CANCELLED] = "cancelled",
+                [OPERATION_LEFT] = "left",
+        };
+
+        return r >= 0 && r < _OPERATION_RESULT_MAX ? names[r] : NULL;
+}
+
+OperationResult operation_result(const Operation *o) {
+        if (o->left || !o->begun)
+                return OPERATION_LEFT;
+        if (!exception_is_set(&o->exception))
+                return OPERATION_DONE;
+        if (o->exception.error == -ECANCELED && operation_cancelled(o))
+                return OPERATION_CANCELLED;
+        return o->exception.code > 0 && o->exception.code < 500 ? OPERATION_REFUSED : OPERATION_FAILED;
+}
+
 /* ---- the gate ---- */
 
 static int gate_on_idle(sd_event_source *s, int fd, uint32_t revents _unused_, void *userdata) {
@@ -71,6 +93,7 @@ OperationGate *operation_gate_unref(OperationGate *g) {
                 (void) close(g->idle_fd);
         (void) pthread_mutex_destroy(&g->lock);
         (void) strv_free(g->before);
+        (void) operation_metrics_unref(g->metrics);
         free(g->service);
         free(g);
         return NULL;
@@ -95,6 +118,10 @@ void operation_gate_close(OperationGate *g) {
         (void) pthread_mutex_unlock(&g->lock);
         if (g->journal)
                 operation_journal_gate_closed(g);
+}
+
+void operation_gate_set_metrics(OperationGate *g, OperationMetrics *m) {
+        g->metrics = operation_metrics_ref(m);
 }
 
 void operation_gate_set_deadline(OperationGate *g, usec_t deadline) {
@@ -336,6 +363,7 @@ void operation_end(Operation *o) {
         OperationGate *gate = o->gate;
 
         if (gate) {
+                operation_metrics_count(gate->metrics, o);
                 operation_journal_forget(o);
                 gate_unlist(gate, o);
         }
@@ -348,11 +376,14 @@ void operation_end(Operation *o) {
 static bool operation_begin(Operation *o) {
         OperationGate *g = o->gate;
 
-        if (!g)
-                return o->begun = true;
-        (void) pthread_mutex_lock(&g->lock);
-        o->begun = !g->closed;
-        (void) pthread_mutex_unlock(&g->lock);
+        if (g) {
+                (void) pthread_mutex_lock(&g->lock);
+                o->begun = !g->closed;
+                (void) pthread_mutex_unlock(&g->lock);
+        } else
+                o->begun = true;
+        if (o->begun)
+                o->begun_at = now_monotonic();
         return o->begun;
 }
 
@@ -475,5 +506,7 @@ bool operation_cancelled(const Operation *o) {
 
 int operation_refuse_cancelled(const Operation *o, NovaException *e) {
         (void) exception_setf(e, EXC_NOVA, "%s was cancelled", o->method->name);
+        if (e)
+                e->error = -ECANCELED;
         return -ECANCELED;
 }

@@ -100,6 +100,7 @@ struct Operation {
 
         /* private to operation.c */
         uint64_t id;
+        usec_t begun_at;                /* monotonic; 0 = it did not begin here */
         atomic_uint progress;
         atomic_bool cancelled;
         char *step;                     /* under the gate's lock */
@@ -112,7 +113,20 @@ struct Operation {
         bool interrupted;               /* an earlier run began it */
         bool secrets_dropped;           /* the arguments are not what they were */
         bool undone;
+        bool known;                     /* another delivery of what was accepted before */
 };
+
+/* How one has ended, or is about to: by what stands in it. */
+typedef enum OperationResult {
+        OPERATION_DONE,
+        OPERATION_REFUSED,              /* for a reason that is the caller's: codes below 500 */
+        OPERATION_FAILED,
+        OPERATION_CANCELLED,
+        OPERATION_LEFT,                 /* not begun, or not ended: for the next start, or another delivery of it */
+        _OPERATION_RESULT_MAX,
+} OperationResult;
+const char *operation_result_to_string(OperationResult r);      /* "done", … */
+OperationResult operation_result(const Operation *o);
 
 /* Takes references of what it is given, but of @manager, which outlives it. Checks the arguments: -EINVAL with @e.
  * Whoever keeps @args too must not touch it until @finished, which frees the operation before it lets go of its own:

@@ -4,6 +4,7 @@
 
 #include "basic/json.h"
 #include "service/operation-journal.h"
+#include "service/operation-metrics.h"
 #include "service/periodic-schedule.h"
 #include "service/service.h"
 
@@ -50,6 +51,13 @@ typedef struct StalledCall {
         usec_t since;                   /* monotonic */
         struct StalledCall *next;
 } StalledCall;
+
+/* A periodic task, counted. */
+typedef struct TaskMetrics {
+        const char *name;
+        Histogram took;
+        Counter failures;
+} TaskMetrics;
 
 /* Someone who waits for the end of a state report. */
 typedef struct ReportWaiter {
@@ -100,16 +108,21 @@ struct Service {
         bool report_job, report_tick;   /* a job is out; it answers the looping call */
         sd_event_source *report_limit;
         ReportWaiter *report_waiters, *report_next_waiters;
+        Histogram report_took;
+        Counter report_failures;
 
         /* periodic tasks */
         LoopingCall *periodic;
         PeriodicSchedule schedule;
         unsigned *periodic_running;     /* per task: jobs out */
+        TaskMetrics *tasks;             /* of the manager's table, in its order */
+        size_t n_tasks;
 
         /* requests */
         RequestServer *requests;        /* of this run */
         RequestServer *retired;
         uint64_t requests_before, failures_before;      /* of those that are gone */
+        OperationMetrics *metrics;
         RpcStatus broker;
         char *broker_address, *broker_error;
         char **queues;

@@ -12,10 +12,25 @@ typedef struct TaskJob {
         ServiceJob job;
         const PeriodicTask *task;
         size_t index;
+        usec_t took;
 } TaskJob;
 
 static int task_work(ServiceJob *j) {
-        return CONTAINER_OF(j, TaskJob, job)->task->run(j->manager, j->context, &j->exception);
+        TaskJob *t = CONTAINER_OF(j, TaskJob, job);
+        usec_t began = now_monotonic();
+        int r;
+
+        r = t->task->run(j->manager, j->context, &j->exception);
+        t->took = now_monotonic() - began;
+        return r;
+}
+
+static void task_count(Service *s, const TaskJob *t, int r) {
+        if (t->index >= s->n_tasks || r == -ECANCELED)
+                return;
+        histogram_observe(&s->tasks[t->index].took, t->took);
+        if (r < 0)
+                counter_add(&s->tasks[t->index].failures, 1);
 }
 
 static void task_ended(ServiceJob *j, int r) {
@@ -24,6 +39,7 @@ static void task_ended(ServiceJob *j, int r) {
 
         if (j->run == s->run && s->periodic_running && t->index < s->schedule.n && s->periodic_running[t->index] > 0)
                 s->periodic_running[t->index]--;
+        task_count(s, t, r);
         /* Each failure is one line; the rest of the tasks and the next tick go on. */
         if (r < 0 && r != -ECANCELED)
                 log_event(LOG_LEVEL_ERROR, MESSAGE_PERIODIC_FAILED, NULL, "Error during %s.%s: %s",

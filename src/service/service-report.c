@@ -11,6 +11,7 @@ typedef struct ReportJob {
         ServiceJob job;
         RecordWish *wish;
         int64_t id;                     /* 0 = no row known */
+        usec_t submitted;
         char *zone;                     /* to be written, or NULL */
         ServiceRecord record;
 } ReportJob;
@@ -106,7 +107,10 @@ static void report_ended(ServiceJob *j, int r) {
                 (void) sd_event_source_set_enabled(s->report_limit, SD_EVENT_OFF);
         waiters = TAKE_PTR(s->report_waiters);
 
+        if (r < 0)
+                counter_add(&s->report_failures, 1);
         if (r >= 0) {
+                histogram_observe(&s->report_took, now_monotonic() - p->submitted);
                 s->last_report = now_realtime();
                 service_set_record(s, &p->record);
                 if (current) {
@@ -154,6 +158,7 @@ static int report_submit(Service *s) {
                 return -ENOMEM;
         j->job.release = report_release;
         j->id = s->record.id;
+        j->submitted = now_monotonic();
         r = service_record_wish(s, &j->wish);
         if (r >= 0 && s->zone_to_write && !(j->zone = strdup(s->zone_to_write)))
                 r = -ENOMEM;

@@ -240,6 +240,7 @@ int service_requests_open(Service *s) {
                         return r;
                 }
                 operation_gate_set_deadline(q->gate, service_seconds_option(s, "stall_timeout"));
+                operation_gate_set_metrics(q->gate, s->metrics);
                 q->rpc = s->environment.rpc;
                 q->journal = s->environment.journal;
                 r = q->journal ? set_journal(s, q) : 0;

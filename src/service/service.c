@@ -73,6 +73,24 @@ static void service_on_manager(unsigned what, void *userdata) {
         service_update_state(s);
 }
 
+static int metrics_construct(Service *s) {
+        const PeriodicTask *tasks = NULL;
+
+        s->metrics = operation_metrics_new();
+        if (!s->metrics)
+                return -ENOMEM;
+        if (s->manager->ops->periodic_tasks)
+                tasks = s->manager->ops->periodic_tasks(s->manager, &s->n_tasks);
+        s->tasks = calloc(MAX(s->n_tasks, 1u), sizeof *s->tasks);
+        if (!s->tasks) {
+                s->n_tasks = 0;
+                return -ENOMEM;
+        }
+        for (size_t i = 0; i < s->n_tasks; i++)
+                s->tasks[i].name = tasks[i].name;
+        return 0;
+}
+
 static int manager_construct(Service *s, const ManagerClass *class, NovaException *e) {
         const ServiceEnvironment *v = &s->environment;
         ManagerArgs args = {
@@ -148,6 +166,8 @@ int service_create(Service **ret, const ServiceEnvironment *environment, const S
         if (r < 0)
                 return r;
         r = manager_construct(s, class, e);
+        if (r >= 0)
+                r = metrics_construct(s);
         if (r < 0)
                 return r;
 
@@ -173,6 +193,8 @@ void service_unref_when_idle(Service *s) {
         free(s->broker_error);
         (void) strv_free(s->queues);
         (void) strv_free(s->extra);
+        (void) operation_metrics_unref(s->metrics);
+        free(s->tasks);
         free(s->compute_driver);
         free(s->manager_class);
         free(s->topic);
