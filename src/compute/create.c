@@ -20,8 +20,15 @@ static int image_ambiguous(const char *name, size_t n, NovaException *e) {
                               SHOWN_MAX, name, n);
 }
 
+/* A snapshot holds what was on somebody's disk: it is for instances of its project. What nobody's instance was made into is for all. */
+static bool is_for(const json_t *image, const char *project) {
+        const char *owner = image_meta_property(image, "owner_id");
+
+        return !owner || !project || streq(owner, project);
+}
+
 /* The only one of that name. 1, 0, -errno. */
-static int find_by_name(ImageService *images, const char *name, json_t **ret, NovaException *e) {
+static int find_by_name(ImageService *images, const char *name, const char *project, json_t **ret, NovaException *e) {
         json_auto_t *all = NULL;
         json_t *image, *found = NULL;
         size_t n, n_found = 0;
@@ -31,7 +38,7 @@ static int find_by_name(ImageService *images, const char *name, json_t **ret, No
         if (r < 0)
                 return r;
         json_array_foreach(all, n, image)
-                if (streq(strempty(json_member_string(image, "name")), name)) {
+                if (streq(strempty(json_member_string(image, "name")), name) && is_for(image, project)) {
                         found = image;
                         n_found++;
                 }
@@ -42,24 +49,33 @@ static int find_by_name(ImageService *images, const char *name, json_t **ret, No
         return found != NULL;
 }
 
-int create_find_image(const Config *config, const char *wanted, json_t **ret, NovaException *e) {
+static int image_not_found(const char *id, NovaException *e) {
+        int r = exception_setf(e, EXC_IMAGE_NOT_FOUND, "Image %.*s could not be found.", SHOWN_MAX, id);
+
+        exception_kwarg(e, "image_id", json_string(id));
+        return r;
+}
+
+int create_find_image(const Config *config, const char *wanted, const char *project, json_t **ret, NovaException *e) {
         _cleanup_(image_service_freep) ImageService *images = NULL;
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+        json_auto_t *image = NULL;
         int r;
 
         r = image_service_new(&images, config, e);
         if (r < 0)
                 return r;
-        r = image_service_show(images, wanted, ret, &x);
-        if (r < 0 && exception_is(&x, EXC_IMAGE_NOT_FOUND)) {
-                int found = find_by_name(images, wanted, ret, e);
-
-                if (found != 0)
-                        return MIN(found, 0);
+        r = image_service_show(images, wanted, &image, &x);
+        if (r >= 0 && is_for(image, project)) {
+                *ret = TAKE_PTR(image);
+                return 0;
         }
-        if (r < 0)
+        if (r < 0 && !exception_is(&x, EXC_IMAGE_NOT_FOUND)) {
                 exception_move(e, &x);
-        return r;
+                return r;
+        }
+        r = find_by_name(images, wanted, project, ret, e);
+        return r == 0 ? image_not_found(wanted, e) : MIN(r, 0);
 }
 
 /* ---- the networks ---- */
@@ -228,7 +244,7 @@ int compute_run_make_build_request(Operation *o, json_t **ret, NovaException *e)
         if (r >= 0)
                 r = resolve_networks(m, config, &p, &networks, e);
         if (r >= 0)
-                r = create_find_image(config, p.image, &image, e);
+                r = create_find_image(config, p.image, strempty(p.project), &image, e);
         if (r >= 0 && p.public_key)
                 r = create_keypair(p.key_name ? p.key_name : "key", p.public_key, strempty(p.user), &keypair, e);
         if (r >= 0) {
@@ -242,4 +258,11 @@ int compute_run_make_build_request(Operation *o, json_t **ret, NovaException *e)
         }
         json_decref(custom.extra_specs);
         return r;
+}
+
+int compute_run_find_image(Operation *o, json_t **ret, NovaException *e) {
+        ComputeManager *m = manager_to_compute(o->manager);
+        _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
+
+        return create_find_image(config, strempty(json_member_string(o->args, "image")), json_member_string(o->args, "project"), ret, e);
 }

@@ -39,13 +39,17 @@ typedef struct CreateProperties {
  * what is allowed. Pure; takes any JSON: it is fuzzed. */
 int create_properties_read(const json_t *properties, CreateProperties *ret, NovaException *e);
 
-/* The image of that id, or else the only one of that name: Nova's dictionary. Blocks. ImageNotFound; InvalidInput for a name that
- * several have; what image.h says else. */
-int create_find_image(const Config *config, const char *wanted, json_t **ret, NovaException *e);
+/* The image of that id, or else the only one of that name, that an instance of @project may be made of (NULL = any): Nova's dictionary. One
+ * that was made of an instance (property owner_id) is for its own project. Blocks. ImageNotFound; InvalidInput for a name that several
+ * have; what image.h says else. */
+int create_find_image(const Config *config, const char *wanted, const char *project, json_t **ret, NovaException *e);
 
 /* Method.run of _make_build_request(properties): the arguments of a build_and_run_instance of them. FlavorNotFound, ImageNotFound,
  * NetworkNotFound, NetworkAmbiguous, InstanceExists, and what a build refuses. */
 int compute_run_make_build_request(Operation *o, json_t **ret, NovaException *e);
+
+/* Method.run of _find_image(image, project): create_find_image for an instance of that project. */
+int compute_run_find_image(Operation *o, json_t **ret, NovaException *e);
 
 /* For create.c: the parts of the request. Each a new reference, NULL when out of memory. */
 typedef struct Flavor Flavor;

@@ -42,6 +42,16 @@ static int instance_diagnostics(InstanceCall *c, json_t **ret, NovaException *e)
         return driver_result(driver_call(c->manager, get_instance_diagnostics, e, c->i, ret), "get_instance_diagnostics", e);
 }
 
+#define ACTIONS_MAX 200
+
+int compute_run_list_actions(Operation *o, json_t **ret, NovaException *e) {
+        Store *s = manager_to_compute(o->manager)->store;
+        int r;
+
+        r = s->ops->action_list(s, strempty(o->instance_uuid), ACTIONS_MAX, ret);
+        return r < 0 ? exception_set_errno(e, r, "Cannot read the actions") : 0;
+}
+
 const InstanceMethod method_diagnostics = {
         .flags = WRAP_NOTIFY | WRAP_FAULT | INSTANCE_ANY_TASK, .body = diagnostics,
 };

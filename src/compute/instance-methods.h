@@ -27,6 +27,9 @@ extern const InstanceMethod method_terminate;
 extern const InstanceMethod method_console_output, method_vnc_console, method_spice_console, method_serial_console,
         method_no_such_console, method_validate_console_port, method_diagnostics, method_instance_diagnostics;
 
+/* Method.run of _list_actions: what was done with the instance of operation's uuid, as the store's action_list has it. */
+int compute_run_list_actions(Operation *o, json_t **ret, NovaException *e);
+
 /* ---- rescue.c, rebuild.c, snapshot.c ---- */
 extern const InstanceMethod method_rescue, method_unrescue, method_rebuild, method_snapshot, method_backup, method_rotate_backups;
 

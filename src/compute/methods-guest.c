@@ -58,6 +58,7 @@ static const Argument snapshot_arguments[] = {
         { "image_type", OPTIONAL_TEXT },
         { "backup_type", OPTIONAL_TEXT },
         { "rotation", OPTIONAL_ANY },
+        { "image_name", OPTIONAL_TEXT },        /* ours: where nobody has made the image's record before */
         {},
 };
 
@@ -66,6 +67,7 @@ static const Argument backup_arguments[] = {
         { "image_id", ARGUMENT_STRING },
         { "backup_type", ARGUMENT_STRING },
         { "rotation", ARGUMENT_ANY, ARGUMENT_NULLABLE },
+        { "image_name", OPTIONAL_TEXT },
         {},
 };
 

@@ -62,6 +62,7 @@ static const Argument instance_arguments[] = {
 static const Argument stop_arguments[] = {
         THE_INSTANCE,
         { "clean_shutdown", ARGUMENT_BOOLEAN, ARGUMENT_OPTIONAL },
+        { "shutdown_timeout", ARGUMENT_INTEGER, ARGUMENT_OPTIONAL },    /* ours: seconds in place of the configured ones */
         {},
 };
 
@@ -108,6 +109,12 @@ static const Argument terminate_arguments[] = {
 
 static const Argument create_arguments[] = {
         { "properties", ARGUMENT_OBJECT, ARGUMENT_SECRET },
+        {},
+};
+
+static const Argument find_image_arguments[] = {
+        { "image", ARGUMENT_STRING },
+        { "project", ARGUMENT_STRING, ARGUMENT_OPTIONAL },
         {},
 };
 
@@ -266,6 +273,14 @@ static const Method methods[] = {
         {
                 .name = "_make_build_request", .arguments = create_arguments, .served = SERVED_SELF, .flags = METHOD_REPEATABLE,
                 .kind = JOB_QUERY, .deadline = USEC_PER_MINUTE, .run = compute_run_make_build_request,
+        },
+        {
+                .name = "_find_image", .arguments = find_image_arguments, .served = SERVED_SELF, .flags = METHOD_REPEATABLE,
+                .kind = JOB_QUERY, .deadline = USEC_PER_MINUTE, .run = compute_run_find_image,
+        },
+        {
+                .name = "_list_actions", .arguments = instance_arguments, .served = SERVED_SELF, .flags = METHOD_REPEATABLE,
+                .kind = JOB_QUERY, .deadline = USEC_PER_MINUTE, .run = compute_run_list_actions,
         },
         INSTANCE_QUERY("get_lock", instance_arguments, SERVED_ESSEX, USEC_PER_MINUTE, method_get_lock),
 };

@@ -10,6 +10,7 @@
 #include "compute/notify-instance.h"
 #include "objects/instance-object.h"
 
+#define SHUTDOWN_TIMEOUT_MAX 86400      /* seconds */
 #define OLD_VM_STATE "old_vm_state"     /* system_metadata: what a suspended instance was before */
 
 static bool is_off(PowerState s) {
@@ -58,6 +59,28 @@ int compute_guest_power_off(ComputeManager *m, const Instance *i, bool clean, No
         return driver_call(m, power_off, e, i, clean ? shutdown_timeout(config, i) : 0, clean ? retry : 0);
 }
 
+static int check_stop(const json_t *args, NovaException *e) {
+        int64_t timeout = json_member_integer(args, "shutdown_timeout", 0);
+
+        if (timeout >= 0 && timeout <= SHUTDOWN_TIMEOUT_MAX)
+                return 0;
+        return exception_setf(e, EXC_INVALID_INPUT, "Invalid input received: shutdown_timeout is %lld, but may be from 0 to %d seconds",
+                              (long long) timeout, SHUTDOWN_TIMEOUT_MAX);
+}
+
+static int power_off(InstanceCall *c, NovaException *e) {
+        const json_t *timeout = json_object_get(c->args, "shutdown_timeout");
+        _cleanup_(config_unrefp) Config *config = NULL;
+        unsigned seconds, retry;
+
+        if (!timeout)
+                return compute_guest_power_off(c->manager, c->i, json_member_boolean(c->args, "clean_shutdown", true), e);
+        config = compute_manager_config(c->manager);
+        seconds = (unsigned) json_integer_value(timeout);
+        retry = (unsigned) config_integer(config, "compute.shutdown_retry_interval");
+        return driver_call(c->manager, power_off, e, c->i, seconds, seconds > 0 ? retry : 0);
+}
+
 static int stop(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
         PowerState power;
         int r;
@@ -66,7 +89,7 @@ static int stop(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
         if (r < 0)
                 return r;
         (void) operation_step(c->operation, "power_off");
-        r = compute_guest_power_off(c->manager, c->i, json_member_boolean(c->args, "clean_shutdown", true), e);
+        r = power_off(c, e);
         if (r < 0)
                 return r;
         return instance_call_save_done(c, VM_STOPPED, is_off(power) ? TASKS(TASK_POWERING_OFF, TASK_NONE)
@@ -75,7 +98,8 @@ static int stop(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
 
 const InstanceMethod method_stop = {
         .action = "stop", .notify = "power_off", .flags = WRAP_ALL | INSTANCE_LOCKABLE,
-        .vm_states = VMS(VM_ACTIVE, VM_ERROR), .task = TASK_POWERING_OFF, .done = VMS(VM_STOPPED), .body = stop,
+        .vm_states = VMS(VM_ACTIVE, VM_ERROR), .task = TASK_POWERING_OFF, .done = VMS(VM_STOPPED), .check = check_stop,
+        .body = stop,
 };
 
 static int start(InstanceCall *c, json_t **ret _unused_, NovaException *e) {

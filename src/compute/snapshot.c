@@ -134,10 +134,15 @@ static json_t *image_properties(InstanceCall *c, const Config *config, const cha
         return NULL;
 }
 
-/* "snapshot-%s" of the image's id; a template without %s is the name. */
-static json_t *image_name(const Config *config, const char *image_id) {
+/* As asked for, else as the record that is there has it, else "snapshot-%s" of the image's id; a template without %s is the name. */
+static json_t *image_name(const InstanceCall *c, const json_t *there, const Config *config, const char *image_id) {
         const char *template = strempty(config_string(config, "snapshot_name_template")), *at = strstr(template, "%s");
+        const char *asked = json_member_string(c->args, "image_name");
 
+        if (!isempty(asked))
+                return json_string(asked);
+        if (json_member_string(there, "name"))
+                return json_incref(json_object_get(there, "name"));
         return at ? json_sprintf("%.*s%s%s", (int) (at - template), template, image_id, at + 2) : json_string(template);
 }
 
@@ -165,9 +170,7 @@ static int image_record(InstanceCall *c, ImageService *images, const Config *con
         more = json_object_get(there, "properties");
         if (!properties || (json_is_object(more) && json_object_update_missing(properties, more) < 0))
                 return -ENOMEM;
-        meta = json_pack("{s:o, s:b, s:O}", "name", json_member_string(there, "name") ? json_incref(json_object_get(there, "name"))
-                                                                                      : image_name(config, image_id),
-                         "is_public", 0, "properties", properties);
+        meta = json_pack("{s:o, s:b, s:O}", "name", image_name(c, there, config, image_id), "is_public", 0, "properties", properties);
         if (!meta)
                 return -ENOMEM;
         *ret = TAKE_PTR(meta);

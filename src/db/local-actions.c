@@ -1,6 +1,7 @@
 /* Instance actions and their events in SQLite: see store.h for what each does. */
 #include <errno.h>
 
+#include "basic/json.h"
 #include "db/local-store.h"
 #include "db/store-error.h"
 
@@ -169,4 +170,87 @@ int local_action_event_finish(Store *s, int64_t id, const char *message, const c
                 return r;
         r = event_finish(d, id, message, traceback);
         return database_leave(d, r);
+}
+
+/* ---- reading ---- */
+
+/* One row for each event, those of one action one after another; an action has at least one. */
+#define LIST_COLUMNS                                                                                            \
+        "SELECT a.id, a.action, a.request_id, a.user_id, a.project_id, a.message, a.start_time, e.event, e.host, " \
+        "e.result, e.details, e.traceback, e.start_time, e.finish_time FROM instance_actions a "                  \
+        "JOIN instance_actions_events e ON e.action_id = a.id WHERE a.id IN "                                     \
+        "(SELECT id FROM instance_actions WHERE instance_uuid = ?1 ORDER BY id DESC LIMIT ?2) ORDER BY a.id DESC, e.id"
+
+static json_t *column_text(sqlite3_stmt *q, int n) {
+        return json_string_or_null((const char *) sqlite3_column_text(q, n));
+}
+
+static json_int_t column_time(sqlite3_stmt *q, int n) {
+        const char *text = (const char *) sqlite3_column_text(q, n);
+        usec_t t;
+
+        return text && time_parse(text, &t) >= 0 ? (json_int_t) t : 0;
+}
+
+static json_t *read_action(sqlite3_stmt *q) {
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:[]}", "action", column_text(q, 1), "request_id", column_text(q, 2), "user_id",
+                         column_text(q, 3), "project_id", column_text(q, 4), "message", column_text(q, 5), "start", column_time(q, 6),
+                         "finish", (json_int_t) 0, "events");
+}
+
+static json_t *read_event(sqlite3_stmt *q) {
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "event", column_text(q, 7), "host", column_text(q, 8), "result",
+                         column_text(q, 9), "details", column_text(q, 10), "traceback", column_text(q, 11), "start", column_time(q, 12),
+                         "finish", column_time(q, 13));
+}
+
+static int read_actions(Database *d, sqlite3_stmt *q, json_t *to) {
+        json_t *action = NULL, *event;
+        int64_t id = 0;
+        bool open = false;
+        int r;
+
+        while ((r = database_step(d, q)) > 0) {
+                if (!action || sqlite3_column_int64(q, 0) != id) {
+                        action = read_action(q);
+                        if (json_array_append_new(to, action) < 0)
+                                return -ENOMEM;
+                        id = sqlite3_column_int64(q, 0);
+                        open = false;
+                }
+                event = read_event(q);
+                open = open || column_time(q, 13) == 0;
+                if (json_array_append_new(json_object_get(action, "events"), event) < 0 ||
+                    json_object_set_new(action, "finish", json_integer(open ? 0 : column_time(q, 13))) < 0)
+                        return -ENOMEM;
+        }
+        return r;
+}
+
+int local_action_list(Store *s, const char *instance_uuid, unsigned max, json_t **ret) {
+        json_auto_t *actions = json_array();
+        Database *d = local_database(s);
+        int r;
+
+        if (!actions)
+                return -ENOMEM;
+        r = database_enter(d, ACCESS_READ);
+        if (r < 0)
+                return r;
+        {
+                _cleanup_statement_ sqlite3_stmt *q = NULL;
+
+                r = database_statement(d, LIST_COLUMNS, &q);
+                if (r >= 0)
+                        r = bind_text(d, q, 1, instance_uuid);
+                if (r >= 0)
+                        r = bind_integer(d, q, 2, max);
+                if (r >= 0)
+                        r = read_actions(d, q, actions);
+        }
+        r = database_leave(d, r);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(actions);
+        return 0;
 }

@@ -53,6 +53,7 @@ static const StoreOps local_ops = {
         .console_token_clean = local_console_token_clean,
         .action_event_start = local_action_event_start,
         .action_event_finish = local_action_event_finish,
+        .action_list = local_action_list,
         .bandwidth_update = local_bandwidth_update,
         .vif_create = local_vif_create,
         .vif_list = local_vif_list,

@@ -61,6 +61,7 @@ int local_instance_fault_create(Store *s, const char *uuid, const char *host, in
 /* local-actions.c */
 int local_action_event_start(Store *s, const ActionEvent *event, int64_t *ret_id);
 int local_action_event_finish(Store *s, int64_t id, const char *message, const char *traceback);
+int local_action_list(Store *s, const char *instance_uuid, unsigned max, json_t **ret);
 /* local-networks.c */
 int local_vif_create(Store *s, const VirtualInterface *vifs, size_t n);
 int local_vif_list(Store *s, const char *instance_uuid, const char *network_id, VirtualInterfaceList *ret);

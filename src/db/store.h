@@ -114,6 +114,10 @@ typedef struct StoreOps {
         int (*action_event_start)(Store *s, const ActionEvent *event, int64_t *ret_id);
         /* The event has ended: with Success when @message is NULL, else with Error, which the action then says too. 1 or 0. */
         int (*action_event_finish)(Store *s, int64_t id, const char *message, const char *traceback);
+        /* The newest @max actions of an instance, deleted or not, newest first: an array of {action, request_id, user_id, project_id,
+         * message, start, finish, events: [{event, host, result, details, traceback, start, finish}]} with the events in their order;
+         * texts may be null, times are microseconds, 0 = none. finish is the end of the last event, 0 while one is open. */
+        int (*action_list)(Store *s, const char *instance_uuid, unsigned max, json_t **ret);
 
         /* console_auth_tokens. Fills id, created_at and token_hash of @token_text, which is not stored itself. */
         int (*console_token_create)(Store *s, ConsoleToken *token, const char *token_text);

@@ -332,6 +332,8 @@ static void what_is_made_can_be_built(void **state _unused_) {
         assert_int_equal(fixture_guest(f, 1), POWER_NOSTATE);            /* its uuid is its own */
 }
 
+#define WITH(more) "{\"name\": \"a\", \"networks\": [], " more "}"
+
 static void what_this_host_does_not_have_is_refused_with_its_name(void **state _unused_) {
         static const char *const options[] = { "network=name=private,cidr=10.1.0.0/24", "network=name=public,cidr=192.0.2.0/24", NULL };
         _fixture_ Fixture *f = ready(options);
@@ -343,14 +345,21 @@ static void what_this_host_does_not_have_is_refused_with_its_name(void **state _
         put(f, "three.img.json", "{\"name\": \"same\"}");
         put(f, "large", "x");
         put(f, "large.json", "{\"min_ram\": 4096, \"min_disk\": 5}");
+        put(f, "taken", "x");
+        put(f, "taken.json", "{\"name\": \"theirs\", \"properties\": {\"owner_id\": \"beta\"}}");
         put(f, "off", "x");
         put(f, "off.json", "{\"status\": \"deactivated\"}");
 
-#define WITH(more) "{\"name\": \"a\", \"networks\": [], " more "}"
         refused(f, WITH("\"image\": \"gone\", \"flavor\": \"m1.tiny\""), "ImageNotFound", "Image gone could not be found.");
         refused(f, WITH("\"image\": \"../one\", \"flavor\": \"m1.tiny\""), "ImageNotFound", "Image ../one could not be found.");
         refused(f, WITH("\"image\": \"same\", \"flavor\": \"m1.tiny\""), "InvalidInput",
                 "Invalid input received: image 'same' is the name of 2 images: say which by its id");
+        /* what was on another project's disks */
+        refused(f, WITH("\"image\": \"taken\", \"flavor\": \"m1.tiny\", \"project\": \"alpha\""), "ImageNotFound",
+                "Image taken could not be found.");
+        refused(f, WITH("\"image\": \"theirs\", \"flavor\": \"m1.tiny\", \"project\": \"alpha\""), "ImageNotFound",
+                "Image theirs could not be found.");
+        json_decref(made(f, WITH("\"image\": \"theirs\", \"flavor\": \"m1.tiny\", \"project\": \"beta\"")));
         refused(f, WITH("\"image\": \"one\", \"flavor\": \"m9\""), "FlavorNotFound", "Flavor m9 could not be found.");
         refused(f, WITH("\"image\": \"large\", \"flavor\": \"m1.tiny\""), "FlavorMemoryTooSmall", "Flavor's memory is too small for requested image.");
         refused(f, WITH("\"image\": \"off\", \"flavor\": \"m1.tiny\""), "ImageNotActive", "Image off is not active.");

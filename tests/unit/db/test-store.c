@@ -1,6 +1,8 @@
 /* The records of the local store: what each call finds, makes, changes and leaves. */
 #include "store-fixture.h"
 
+#include "basic/json.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -539,11 +541,53 @@ static void an_action_has_an_event_for_each_part_and_one_that_is_open_goes_on(vo
         assert_query(f, "SELECT count(*) FROM instance_actions WHERE request_id = 'req-2' AND message IS NULL", "1");
 }
 
+static void actions_are_listed_the_newest_first_with_their_events(void **state) {
+        Fixture *f = *state;
+        Store *s = f->store;
+        ActionEvent event = { .instance_uuid = UUID1, .action = "reboot", .event = "first", .request_id = "req-1", .user_id = "u1" };
+        json_auto_t *none = NULL, *all = NULL, *newest = NULL, *finished = NULL;
+        int64_t first, second;
+
+        assert_result(s->ops->action_list(s, UUID1, 10, &none), 0);
+        assert_int_equal(json_array_size(none), 0);
+
+        assert_result(s->ops->action_event_start(s, &event, &first), 0);
+        assert_result(s->ops->action_event_finish(s, first, "broken", "Traceback"), 1);
+        event.event = "second";
+        assert_result(s->ops->action_event_start(s, &event, &second), 0);
+        event.request_id = "req-2";
+        event.action = "stop";
+        assert_result(s->ops->action_event_start(s, &event, &first), 0);
+        event.instance_uuid = UUID2;
+        assert_result(s->ops->action_event_start(s, &event, &first), 0);
+
+        assert_result(s->ops->action_list(s, UUID1, 10, &all), 0);
+        assert_int_equal(json_array_size(all), 2);
+        assert_string_equal(json_member_string(json_array_get(all, 0), "action"), "stop");
+        assert_string_equal(json_member_string(json_array_get(all, 1), "request_id"), "req-1");
+        assert_string_equal(json_member_string(json_array_get(all, 1), "user_id"), "u1");
+        assert_string_equal(json_member_string(json_array_get(all, 1), "message"), "Error");
+        assert_true(json_member_integer(json_array_get(all, 1), "start", 0) > 0);
+        assert_int_equal(json_member_integer(json_array_get(all, 1), "finish", -1), 0);
+        assert_int_equal(json_array_size(json_object_get(json_array_get(all, 1), "events")), 2);
+        assert_string_equal(json_member_string(json_array_get(json_object_get(json_array_get(all, 1), "events"), 0), "details"), "broken");
+        assert_string_equal(json_member_string(json_array_get(json_object_get(json_array_get(all, 1), "events"), 1), "event"), "second");
+
+        assert_result(s->ops->action_list(s, UUID1, 1, &newest), 0);
+        assert_int_equal(json_array_size(newest), 1);
+        assert_string_equal(json_member_string(json_array_get(newest, 0), "action"), "stop");
+
+        assert_result(s->ops->action_event_finish(s, second, NULL, NULL), 1);
+        assert_result(s->ops->action_list(s, UUID1, 10, &finished), 0);
+        assert_true(json_member_integer(json_array_get(finished, 1), "finish", 0) > 0);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 CASE(an_action_has_an_event_for_each_part_and_one_that_is_open_goes_on),
+                CASE(actions_are_listed_the_newest_first_with_their_events),
                 CASE(a_created_service_has_id_uuid_and_the_seeds_columns),
                 CASE(a_service_is_found_beside_its_deleted_twin),
                 CASE(a_second_row_of_one_host_and_binary_is_refused_as_novas_exception),
