@@ -187,41 +187,60 @@ static int run(Build *b, NovaException *e) {
 
 /* ---- what is undone ---- */
 
-void compute_build_undo(ComputeManager *m, RequestContext *c, const Instance *i) {
+#define HALF_BUILT "half_built"         /* in system_metadata */
+
+int compute_build_undo(ComputeManager *m, RequestContext *c, const Instance *i) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
         json_auto_t *info = instance_network_info(i);
         int r;
 
         if (!info)
-                return;
+                return -ENOMEM;
         r = driver_call(m, destroy, &x, c, i, info, NULL, true);
+        if (r < 0 && failure_is_passing(r, &x)) {
+                log_warning("What was made of instance %s is taken away when the hypervisor is back: %s", i->uuid, failure_text(r, &x));
+                return r;
+        }
         if (r < 0 && !failure_is(&x, EXC_INSTANCE_NOT_FOUND))
                 log_error("What was made of instance %s is not all taken away: %s", i->uuid, failure_text(r, &x));
         compute_network_give_back(m, c, i, info);
+        return 0;
 }
 
-void instance_set_no_host(Instance *i) {
+bool instance_is_half_built(const Instance *i) {
+        return instance_system_metadata_get(i, HALF_BUILT) != NULL;
+}
+
+void instance_set_unbuilt(Instance *i, int undone) {
+        i->vm_state = VM_ERROR;
+        i->task_state = TASK_NONE;
+        i->power_state = POWER_NOSTATE;
+        (void) instance_system_metadata_set(i, HALF_BUILT, undone < 0 ? "True" : NULL);
+        if (undone < 0)
+                return;
         free(i->host);
         free(i->node);
         free(i->launched_on);
         free(i->network_info);
         i->host = i->node = i->launched_on = i->network_info = NULL;
-        i->power_state = POWER_NOSTATE;
 }
 
-/* error, of no host; the wrapper writes the fault. */
-static int set_error(InstanceCall *c, NovaException *e) {
-        instance_set_no_host(c->i);
-        c->i->vm_state = VM_ERROR;
-        c->i->task_state = TASK_NONE;
-        return instance_call_save(c, NULL, e);
+/* The wrapper writes the fault. */
+static int set_error(InstanceCall *c, int undone, NovaException *e) {
+        int r;
+
+        instance_set_unbuilt(c->i, undone);
+        r = instance_call_save(c, NULL, e);
+        if (r >= 0 && undone < 0)
+                compute_recover_later(c->manager, c->i->uuid);
+        return r;
 }
 
 static int failed(Build *b, int failure, NovaException *why) {
         InstanceCall *c = b->call;
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
         bool overtaken = instance_call_overtaken(why);
-        int r;
+        int undone = 0, r;
 
         /* The driver that was told to stop says so; for whose sake, the row knows. */
         if (!overtaken && failure == -ECANCELED && b->spawned && !operation_cancelled(c->operation)) {
@@ -231,7 +250,7 @@ static int failed(Build *b, int failure, NovaException *why) {
         }
         (void) operation_step(c->operation, "undo");
         if (b->spawned || b->networks)
-                compute_build_undo(c->manager, c->context, c->i);
+                undone = compute_build_undo(c->manager, c->context, c->i);
         b->claim = claim_abort(b->claim, c->i);
         if (overtaken) {
                 log_info("The build of instance %s gives way: %s", c->i->uuid, failure_text(failure, why));
@@ -239,7 +258,7 @@ static int failed(Build *b, int failure, NovaException *why) {
         }
         log_info("Instance %s could not be built: %s", c->i->uuid, failure_text(failure, why));
         resource_tracker_build_ended(c->manager, b->request.node, false);
-        r = set_error(c, &x);
+        r = set_error(c, undone, &x);
         if (r < 0 && instance_call_overtaken(&x))
                 return 0;
         if (r < 0)
@@ -256,8 +275,8 @@ static int interrupted(InstanceCall *c, NovaException *e) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
         int r;
 
-        compute_build_undo(c->manager, c->context, c->i);
-        r = set_error(c, &x);
+        r = compute_build_undo(c->manager, c->context, c->i);
+        r = set_error(c, r, &x);
         if (r < 0 && instance_call_overtaken(&x))
                 return 0;
         if (r < 0) {

@@ -26,7 +26,9 @@ int build_request_read(const json_t *args, const Instance *i, BuildRequest *ret,
 int build_new_instance(ComputeManager *m, const json_t *args, const char *uuid, Instance *ret, NovaException *e);
 
 /* Takes back what a build has half made: guest, files, interfaces, addresses. What is not there is fine; what cannot be given
- * back is logged. The row is not touched. */
-void compute_build_undo(ComputeManager *m, RequestContext *c, const Instance *i);
-/* As after that: of no host, node or network any more. */
-void instance_set_no_host(Instance *i);
+ * back is logged. The row is not touched. 0, or -errno where the hypervisor could not be asked: then all is still there. */
+int compute_build_undo(ComputeManager *m, RequestContext *c, const Instance *i);
+/* The fields of one that could not be built: in error, without a task, of no host, node or network any more. @undone below 0: it stays
+ * of this host, marked, until compute_recover_again has it taken back; the caller calls compute_recover_later when it is saved. */
+void instance_set_unbuilt(Instance *i, int undone);
+bool instance_is_half_built(const Instance *i);

@@ -191,6 +191,8 @@ int compute_init_host(ComputeManager *m, RequestContext *c, NovaException *e);
 int local_store_failure(int r, const char *what, NovaException *e);
 /* Those whose recovery failed for a passing reason, again. */
 void compute_recover_again(ComputeManager *m);
+/* One more of them. */
+void compute_recover_later(ComputeManager *m, const char *uuid);
 
 /* ManagerOps.interrupted and recover_instance. */
 void compute_interrupted(ComputeManager *m, const Operation *o);

@@ -5,11 +5,8 @@
 #include <errno.h>
 
 int guest_not_here(InstanceCall *c, int r, NovaException *x, NovaException *e) {
-        if (failure_is(x, EXC_INSTANCE_NOT_FOUND) && c->i->vm_state == VM_BUILDING) {
-                r = exception_setf(e, EXC_INSTANCE_NOT_READY, "Instance %s is not ready", c->i->uuid);
-                exception_kwarg(e, "instance_id", json_string(c->i->uuid));
-                return r;
-        }
+        if (failure_is(x, EXC_INSTANCE_NOT_FOUND) && c->i->vm_state == VM_BUILDING)
+                return instance_not_ready(e, c->i->uuid);
         if (exception_is_set(x))
                 exception_move(e, x);
         return r;

@@ -132,14 +132,17 @@ static int recovery_run(ComputeManager *m, RequestContext *c, Instance *i, Recov
                 return 1;
 
         case RECOVERY_ERROR:
+                /* What a build has half made is taken back, as when it fails: it may be asked for again elsewhere. */
+                if (i->vm_state == VM_BUILDING) {
+                        r = compute_build_undo(m, c, i);
+                        if (r < 0)
+                                return exception_setf(e, EXC_HYPERVISOR_UNAVAILABLE, "Its build cannot be taken back before the hypervisor answers");
+                }
                 (void) exception_setf(e, EXC_NOVA, "nova-compute was stopped while the instance was %s%s%s",
                                       vm_state_to_string(i->vm_state), i->task_state == TASK_NONE ? "" : ", ",
                                       strempty(task_state_to_string(i->task_state)));
-                /* What a build has half made is taken back, as when it fails: it may be asked for again elsewhere. */
-                if (i->vm_state == VM_BUILDING) {
-                        compute_build_undo(m, c, i);
-                        instance_set_no_host(i);
-                }
+                if (i->vm_state == VM_BUILDING)
+                        instance_set_unbuilt(i, 0);
                 return -EINTR;
 
         case RECOVERY_FORGET:
@@ -151,6 +154,11 @@ static int recovery_run(ComputeManager *m, RequestContext *c, Instance *i, Recov
                 return r < 0 ? r : 0;
 
         case RECOVERY_CLEAR_TASK:
+                if (i->task_state != TASK_RESIZE_PREP && m->driver->ops->undo_snapshot) {
+                        r = driver_call(m, undo_snapshot, e, i);
+                        if (r < 0)
+                                return r;
+                }
                 r = save_states(m, i, i->vm_state, e);
                 return r < 0 ? r : 1;
 
@@ -248,6 +256,18 @@ static int plug(ComputeManager *m, const Instance *i, const json_t *info, PowerS
         return r;
 }
 
+/* Its build failed when the hypervisor was away. */
+static int take_back(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e) {
+        int r;
+
+        r = compute_build_undo(m, c, i);
+        if (r < 0)
+                return exception_setf(e, EXC_HYPERVISOR_UNAVAILABLE, "Its build cannot be taken back before the hypervisor answers");
+        instance_set_unbuilt(i, 0);
+        r = m->store->ops->instance_save(m->store, i, (const TaskState[]) { TASK_NONE, _TASK_STATE_INVALID }, e);
+        return r < 0 ? r : 0;
+}
+
 static int recover(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e) {
         json_auto_t *info = instance_network_info(i);
         RecoveryAction action;
@@ -256,6 +276,10 @@ static int recover(ComputeManager *m, RequestContext *c, Instance *i, NovaExcept
 
         if (!info)
                 return -ENOMEM;
+        if (instance_is_half_built(i) && i->vm_state == VM_ERROR && i->task_state == TASK_NONE)
+                return take_back(m, c, i, e);
+        if (m->driver->ops->tidy)
+                m->driver->ops->tidy(m->driver, i);
         r = compute_instance_power(m, i, &guest, e);
         if (r < 0)
                 return r;
@@ -349,6 +373,12 @@ static int submit_recovery(ComputeManager *m, const char *uuid) {
         if (r < 0)
                 recovery_ended(m, uuid, true);
         return r;
+}
+
+void compute_recover_later(ComputeManager *m, const char *uuid) {
+        pthread_mutex_lock(&m->lock);
+        (void) name_set_add(&m->unrecovered, uuid);
+        pthread_mutex_unlock(&m->lock);
 }
 
 void compute_recover_again(ComputeManager *m) {
@@ -484,12 +514,12 @@ void compute_interrupted(ComputeManager *m, const Operation *o) {
                 return;
         if (i.vm_state == VM_BUILDING && i.task_state != TASK_DELETING && i.task_state != TASK_SOFT_DELETING) {
                 const TaskState expected[] = { i.task_state, _TASK_STATE_INVALID };
+                int undone = compute_build_undo(m, o->context, &i);
 
-                compute_build_undo(m, o->context, &i);
-                instance_set_no_host(&i);
-                i.vm_state = VM_ERROR;
-                i.task_state = TASK_NONE;
+                instance_set_unbuilt(&i, undone);
                 r = m->store->ops->instance_save(m->store, &i, expected, NULL);
+                if (r >= 0 && undone < 0)
+                        compute_recover_later(m, i.uuid);
         } else if (i.task_state != TASK_NONE) {
                 r = recover(m, o->context, &i, &e);
                 if (r < 0)
@@ -532,6 +562,8 @@ int compute_init_host(ComputeManager *m, RequestContext *c _unused_, NovaExcepti
         r = m->store->ops->instance_list_by_host(m->store, m->host, READ_DELETED_NO, &instances);
         if (r < 0)
                 return local_store_failure(r, "Cannot list the instances of this host", e);
+        if (m->driver->ops->tidy)
+                m->driver->ops->tidy(m->driver, NULL);
 
         booted = check_boot(m, &boot_id);
         if (booted < 0) {

@@ -8,6 +8,7 @@
 
 #include "basic/json.h"
 #include "basic/log.h"
+#include "compute/build.h"
 #include "compute/notify-instance.h"
 #include "objects/instance-object.h"
 
@@ -35,6 +36,13 @@ int instance_invalid_state(NovaException *e, const char *uuid, const char *attri
         exception_kwarg(e, "attr", json_string(attribute));
         exception_kwarg(e, "state", json_string_or_null(state));
         exception_kwarg(e, "method", json_string(verb));
+        return r;
+}
+
+int instance_not_ready(NovaException *e, const char *uuid) {
+        int r = exception_setf(e, EXC_INSTANCE_NOT_READY, "Instance %s is not ready", uuid);
+
+        exception_kwarg(e, "instance_id", json_string(uuid));
         return r;
 }
 
@@ -235,6 +243,9 @@ static int begin_as_api(InstanceCall *c, TaskState asked, NovaException *e) {
                         return 1;
                 return instance_invalid_state(e, c->i->uuid, "vm_state", vm_state_to_string(c->i->vm_state), verb);
         }
+        /* One that could not be built is of no host: there is nothing to be started again, only a row to be deleted. */
+        if (m->vm_states && (!c->i->host || instance_is_half_built(c->i)) && !(m->flags & (INSTANCE_NEW | INSTANCE_OVERRIDES)))
+                return instance_not_ready(e, c->i->uuid);
         if (m->flags & INSTANCE_ANY_TASK)
                 return 0;
 

@@ -91,6 +91,8 @@ int instance_call_save_done(InstanceCall *c, VmState vm, const TaskState *expect
 bool instance_call_overtaken(const NovaException *e);
 
 /* InstanceInvalidState, in Nova's words: "Instance … in vm_state paused. Cannot stop while the instance is in this state." */
+/* InstanceNotReady: it is not of a host yet, or no more. */
+int instance_not_ready(NovaException *e, const char *uuid);
 int instance_invalid_state(NovaException *e, const char *uuid, const char *attribute, const char *state, const char *verb);
 
 /* Records a fault as F does: message of at most 255 bytes, code, details without this host's paths. Logs when it cannot. */

@@ -357,6 +357,7 @@ static int rotate_backups(InstanceCall *c, json_t **ret _unused_, NovaException 
 int guest_undo_snapshot(Operation *o, NovaException *e) {
         const char *image_id = strempty(json_member_string(o->args, "image_id"));
         _cleanup_(image_service_freep) ImageService *images = NULL;
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
         _cleanup_(config_unrefp) Config *config = NULL;
         _cleanup_(instance_done) Instance i = {};
         json_auto_t *there = NULL;
@@ -370,8 +371,10 @@ int guest_undo_snapshot(Operation *o, NovaException *e) {
         r = image_service_new(&images, config, e);
         if (r < 0)
                 return r;
-        if (image_service_show(images, image_id, &there, NULL) >= 0 &&
-            streq(strempty(image_meta_property(there, "instance_uuid")), strempty(o->instance_uuid)))
+        /* Metadata alone is what an upload begins with. */
+        r = image_service_show(images, image_id, &there, &x);
+        if ((r < 0 && failure_is(&x, EXC_IMAGE_NOT_FOUND)) ||
+            (r >= 0 && streq(strempty(image_meta_property(there, "instance_uuid")), strempty(o->instance_uuid))))
                 delete_image(images, image_id);
         return 0;
 }

@@ -196,6 +196,11 @@ int image_service_upload(ImageService *s, const char *id, const json_t *meta, co
         return image_local_upload(s, id, meta, path, p, e);
 }
 
+void image_service_tidy(ImageService *s) {
+        assert(s);
+        image_local_tidy(s);
+}
+
 int image_service_list(ImageService *s, json_t **ret_metas, NovaException *e) {
         assert(s && ret_metas);
         return image_local_list(s, ret_metas, e);

@@ -50,6 +50,9 @@ int image_service_upload(ImageService *s, const char *id, const json_t *meta, co
  * log. *ret_metas: a new array. A directory that is not there has none. */
 int image_service_list(ImageService *s, json_t **ret_metas, NovaException *e);
 
+/* Removes from the directory what a process that ended was putting in; what one that lives is putting in stays. */
+void image_service_tidy(ImageService *s);
+
 /* ImageNotFound if there is none; Invalid for a URL. */
 int image_service_delete(ImageService *s, const char *id, NovaException *e);
 

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/syscall.h>
 
+#include "basic/fault-step.h"
 #include "basic/id.h"
 #include "basic/json.h"
 #include "basic/log.h"
@@ -305,6 +306,13 @@ static void sweep(int dir) {
         }
 }
 
+void image_local_tidy(const ImageService *s) {
+        _cleanup_close_ int dir = open_directory(s);
+
+        if (dir >= 0)
+                sweep(dir);
+}
+
 static json_t *sidecar_of(const json_t *meta, uint64_t size, const char *md5, const char *strong) {
         static const char *const kept[] = { "name", "disk_format", "container_format", "min_disk", "min_ram", "properties" };
         json_auto_t *sidecar = json_object();
@@ -372,6 +380,7 @@ int image_local_upload(const ImageService *s, const char *id, const json_t *meta
         _cleanup_(sink_donep) ImageSink k = {};
         json_auto_t *checked = NULL, *sidecar = NULL;
         struct stat st;
+        bool is_new;
         int r;
 
         if (image_id_is_url(id) || strchr(id, '/') || image_local_name(s, id, &name, NULL) < 0)
@@ -418,12 +427,16 @@ int image_local_upload(const ImageService *s, const char *id, const json_t *meta
         if (r >= 0 && (fsync(data.fd) < 0 || fsync(about.fd) < 0))
                 r = -errno;
 
-        /* At no moment are there data with another's metadata. */
-        if (r >= 0 && unlinkat(dir, beside, 0) < 0 && errno != ENOENT)
+        /* At no moment are there data with another's metadata. Metadata alone is no image: new data are never without. */
+        is_new = fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0;
+        if (r >= 0 && is_new) {
+                r = temporary_rename(&about, beside);
+                fault_step("image-half-put");
+        } else if (r >= 0 && unlinkat(dir, beside, 0) < 0 && errno != ENOENT)
                 r = -errno;
         if (r >= 0)
                 r = temporary_rename(&data, name);
-        if (r >= 0)
+        if (r >= 0 && !is_new)
                 r = temporary_rename(&about, beside);
         if (r >= 0 && fsync(dir) < 0)
                 r = -errno;

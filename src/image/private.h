@@ -58,6 +58,7 @@ int image_local_name(const ImageService *s, const char *id, char **ret, NovaExce
 int image_local_open(const ImageService *s, const char *name, struct stat *ret);
 /* Nova's dictionary of the image. 0 with *ret_url NULL and *ret_fd its file, or *ret_url set and no file. */
 int image_local_show(const ImageService *s, const char *id, json_t **ret_meta, int *ret_fd, char **ret_url, NovaException *e);
+void image_local_tidy(const ImageService *s);
 int image_local_upload(const ImageService *s, const char *id, const json_t *meta, const char *path, const ImageProgress *p, NovaException *e);
 int image_local_list(const ImageService *s, json_t **ret_metas, NovaException *e);
 int image_local_delete(const ImageService *s, const char *id, NovaException *e);

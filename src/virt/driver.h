@@ -208,6 +208,14 @@ typedef struct ComputeDriverOps {
         int (*poll_rebooting_instances)(ComputeDriver *d, unsigned timeout, const InstanceList *rebooting, NovaException *e);
         int (*poll_rescued_instances)(ComputeDriver *d, unsigned timeout, const InstanceList *rescued, NovaException *e);
         int (*poll_unconfirmed_resizes)(ComputeDriver *d, unsigned window, NovaException *e);
+
+        /* --- after a daemon that ended in the middle of something --- */
+        /* Takes away what it left half made and nobody would look for: of @i, under its key; with @i NULL, once at the start, what is of
+         * no instance. What cannot be taken away is said in the log. */
+        void (*tidy)(ComputeDriver *d, const Instance *i);
+        /* A snapshot of @i ended so: a copy of its disk is broken off, its file systems are let go, and a guest that was off for it
+         * goes on as @i->vm_state says. 0 or -errno with @e. */
+        int (*undo_snapshot)(ComputeDriver *d, const Instance *i, NovaException *e);
 } ComputeDriverOps;
 
 struct ComputeDriver {

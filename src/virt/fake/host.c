@@ -279,6 +279,13 @@ static int fake_poll_rebooting_instances(ComputeDriver *d, unsigned timeout _unu
         return nothing(d, "poll_rebooting_instances", e);
 }
 
+/* It has no files, and a snapshot leaves its guest alone. */
+static void fake_tidy(ComputeDriver *d _unused_, const Instance *i _unused_) {}
+
+static int fake_undo_snapshot(ComputeDriver *d, const Instance *i _unused_, NovaException *e) {
+        return nothing(d, "undo_snapshot", e);
+}
+
 static int fake_poll_rescued_instances(ComputeDriver *d, unsigned timeout _unused_, const InstanceList *rescued _unused_,
                                        NovaException *e) {
         return nothing(d, "poll_rescued_instances", e);
@@ -309,5 +316,7 @@ void fake_host_ops(ComputeDriverOps *ops) {
         ops->remove_from_aggregate = fake_remove_from_aggregate;
         ops->poll_rebooting_instances = fake_poll_rebooting_instances;
         ops->poll_rescued_instances = fake_poll_rescued_instances;
+        ops->tidy = fake_tidy;
+        ops->undo_snapshot = fake_undo_snapshot;
         ops->poll_unconfirmed_resizes = fake_poll_unconfirmed_resizes;
 }

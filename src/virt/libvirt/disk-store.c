@@ -53,7 +53,6 @@ int disk_store_new(DiskStore **ret, const Config *config, NovaException *e) {
         r = image_service_new(&s->images, config, e);
         if (r < 0)
                 return r;
-        snapshots_sweep(s);
         *ret = TAKE_PTR(s);
         return 0;
 }
@@ -75,6 +74,10 @@ DiskStore *disk_store_free(DiskStore *s) {
 
 ImageService *disk_store_images(DiskStore *s) {
         return s->images;
+}
+
+const char *disk_store_snapshots_path(const DiskStore *s) {
+        return s->snapshots;
 }
 
 const char *disk_store_instances_path(const DiskStore *s) {

@@ -22,6 +22,7 @@ DiskStore *disk_store_free(DiskStore *s);
 DEFINE_CLEANUP(DiskStore *, disk_store_free)
 ImageService *disk_store_images(DiskStore *s);
 const char *disk_store_instances_path(const DiskStore *s);
+const char *disk_store_snapshots_path(const DiskStore *s);
 /* <instances_path>/<uuid>, malloc'ed; InvalidUUID for what is none. */
 int disk_store_directory(const DiskStore *s, const Instance *i, char **ret, NovaException *e);
 
@@ -77,6 +78,10 @@ int instance_rescue_disks_delete(DiskStore *s, const Instance *i, NovaException 
  * name or ""), disk_size, over_committed_disk_size}, …] of the disk files (no config drive). Reads headers only: fine while the
  * guest runs. */
 int instance_disks_info(DiskStore *s, const Instance *i, json_t **ret, NovaException *e);
+
+/* What an ended process left half made of the files of @i; of no instance: work directories of snapshots, base files, images. */
+void disks_tidy(DiskStore *s, const Instance *i);
+void disks_tidy_store(DiskStore *s);
 
 /* --- snapshots: work in <snapshots_directory>/tmp…, gone with snapshot_done --- */
 typedef struct Snapshot {

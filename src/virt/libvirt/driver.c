@@ -38,6 +38,15 @@ static int libvirt_init_host(ComputeDriver *driver, const char *host _unused_, N
         return libvirt_connect(libvirt_driver(driver), e);
 }
 
+static void libvirt_tidy(ComputeDriver *driver, const Instance *i) {
+        DiskStore *s = libvirt_driver(driver)->disks;
+
+        if (i)
+                disks_tidy(s, i);
+        else
+                disks_tidy_store(s);
+}
+
 static void libvirt_cleanup_host(ComputeDriver *driver) {
         libvirt_disconnect(libvirt_driver(driver));
 }
@@ -76,6 +85,7 @@ static ComputeDriverOps *ops_new(void) {
                 .name = "libvirt.LibvirtDriver",
                 .free = libvirt_free,
                 .init_host = libvirt_init_host,
+                .tidy = libvirt_tidy,
                 .cleanup_host = libvirt_cleanup_host,
                 .set_event_callback = libvirt_set_event_callback,
                 .is_connected = libvirt_driver_is_connected,

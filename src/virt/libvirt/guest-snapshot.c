@@ -109,6 +109,17 @@ static int copy_live(LibvirtUse *u, virDomainPtr domain, const RootDisk *root, c
 /* What is to be done with the guest before its disk is read. */
 typedef enum Way { WAY_OFF, WAY_LIVE, WAY_SAVED } Way;
 
+/* It goes on as it was saved. Not every hypervisor can be told to start it paused, and those that need not keep it so. */
+static int restore(LibvirtUse *u, virDomainPtr domain, bool paused, const Instance *i, int so_far, NovaException *e) {
+        int state;
+
+        if (virDomainCreate(domain) < 0 && virDomainIsActive(domain) != 1)
+                return so_far < 0 ? so_far : libvirt_failed(u, "Restoring a domain", i, e);
+        if (paused && virDomainGetState(domain, &state, NULL, 0) >= 0 && state != VIR_DOMAIN_PAUSED && virDomainSuspend(domain) < 0)
+                return so_far < 0 ? so_far : libvirt_failed(u, "Pausing a domain", i, e);
+        return so_far;
+}
+
 static int read_disk(LibvirtUse *u, virDomainPtr domain, const RootDisk *root, Snapshot *s, const Instance *i, const DriverHooks *hooks,
                      NovaException *e) {
         LibvirtDriver *d = u->d;
@@ -146,8 +157,8 @@ static int read_disk(LibvirtUse *u, virDomainPtr domain, const RootDisk *root, S
         }
         libvirt_use_again(u, true);
         r = snapshot_extract(d->disks, s, root->path, hooks, e);
-        if (way == WAY_SAVED && virDomainCreateWithFlags(domain, paused ? VIR_DOMAIN_START_PAUSED : 0) < 0 && r >= 0)
-                r = libvirt_failed(u, "Restoring a domain", i, e);
+        if (way == WAY_SAVED)
+                r = restore(u, domain, paused, i, r, e);
         libvirt_use_again(u, false);
         return r;
 }
@@ -191,6 +202,67 @@ static int libvirt_snapshot(ComputeDriver *driver, const RequestContext *context
         return r;
 }
 
+/* The copies of its disks into our directory of snapshots, which nobody waits for any more. */
+static int end_copies(LibvirtUse *u, virDomainPtr domain, xmlDocPtr doc, const Instance *i, NovaException *e) {
+        const char *directory = disk_store_snapshots_path(u->d->disks);
+        int r = 0;
+
+        for (const xmlNode *n = xml_child(xml_child(xmlDocGetRootElement(doc), "devices"), "disk"); n; n = xml_next(n, "disk")) {
+                const xmlNode *mirror = xml_child(n, "mirror");
+                const char *path = xml_attribute(xml_child(mirror, "source"), "file"), *rest;
+
+                rest = startswith(strempty(path ?: xml_attribute(mirror, "file")), directory);
+                if (!rest || *rest != '/')
+                        continue;
+                if (virDomainBlockJobAbort(domain, strempty(xml_attribute(xml_child(n, "target"), "dev")), 0) < 0 && r >= 0)
+                        r = libvirt_failed(u, "Ending the copy of a disk", i, e);
+        }
+        return r;
+}
+
+/* Without one that answers there is nothing that could hold file systems still, and asking would take its time. */
+static bool has_agent(xmlDocPtr doc) {
+        for (const xmlNode *n = xml_child(xml_child(xmlDocGetRootElement(doc), "devices"), "channel"); n; n = xml_next(n, "channel")) {
+                const xmlNode *target = xml_child(n, "target");
+
+                if (streq_ptr(xml_attribute(target, "name"), "org.qemu.guest_agent.0") && streq_ptr(xml_attribute(target, "state"), "connected"))
+                        return true;
+        }
+        return false;
+}
+
+static int libvirt_undo_snapshot(ComputeDriver *driver, const Instance *i, NovaException *e) {
+        _libvirt_use_ LibvirtUse u = {};
+        _cleanup_(domain_freep) virDomainPtr domain = NULL;
+        _cleanup_(xml_doc_freep) xmlDocPtr doc = NULL;
+        _cleanup_exception_ NovaException why = {};
+        int r;
+
+        if (libvirt_use(&u, driver, "undo_snapshot", e) < 0)
+                return u.r;
+        r = libvirt_domain_and_xml(&u, i, 0, &domain, &doc, &why);
+        if (r < 0) {
+                if (exception_is(&why, EXC_INSTANCE_NOT_FOUND))
+                        return 0;
+                if (e)
+                        exception_move(e, &why);
+                return r;
+        }
+        r = guest_check_ours(&u, domain, i, e);
+        if (r < 0)
+                return r;
+        if (virDomainIsActive(domain) == 1) {
+                if (has_agent(doc))
+                        (void) virDomainFSThaw(domain, NULL, 0, 0);     /* if it held still */
+                return end_copies(&u, domain, doc, i, e);
+        }
+        if ((i->vm_state != VM_ACTIVE && i->vm_state != VM_PAUSED) || virDomainHasManagedSaveImage(domain, 0) != 1)
+                return 0;
+        libvirt_use_again(&u, true);
+        return restore(&u, domain, i->vm_state == VM_PAUSED, i, 0, e);
+}
+
 void libvirt_snapshot_ops(ComputeDriverOps *ops) {
         ops->snapshot = libvirt_snapshot;
+        ops->undo_snapshot = libvirt_undo_snapshot;
 }

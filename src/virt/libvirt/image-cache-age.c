@@ -106,6 +106,10 @@ static bool is_cached_name(const char *name) {
         return (hex == 40 && (!name[40] || name[40] == '_' || name[40] == '.')) || startswith(name, "ephemeral_") || startswith(name, "swap_");
 }
 
+static bool is_half_made(const char *name) {
+        return ends_with(name, ".part") || ends_with(name, ".converted");
+}
+
 /* Looks again under the lock: somebody may have come for it. */
 static bool remove_cached(DiskStore *s, const char *name, int64_t age, bool half_made) {
         _cleanup_free_ char *path = NULL, *lock_path = NULL, *locked = strdup(name);
@@ -155,7 +159,7 @@ int image_cache_age(DiskStore *s, const InstanceList *all, unsigned *ret_removed
                 return r;
 
         while ((entry = readdir(d))) {
-                bool half_made = ends_with(entry->d_name, ".part") || ends_with(entry->d_name, ".converted");
+                bool half_made = is_half_made(entry->d_name);
 
                 if (!is_cached_name(entry->d_name)) {
                         if (entry->d_name[0] != '.')
@@ -173,4 +177,13 @@ int image_cache_age(DiskStore *s, const InstanceList *all, unsigned *ret_removed
         if (ret_removed)
                 *ret_removed = removed;
         return 0;
+}
+
+void image_cache_tidy(DiskStore *s) {
+        _cleanup_(closedirp) DIR *d = opendir(s->base);
+        struct dirent *entry;
+
+        while (d && (entry = readdir(d)))
+                if (is_cached_name(entry->d_name) && is_half_made(entry->d_name))
+                        (void) remove_cached(s, entry->d_name, 0, true);
 }

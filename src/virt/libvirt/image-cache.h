@@ -11,3 +11,6 @@ int image_cache_prefetch(DiskStore *s, const char *id, const DriverHooks *hooks,
  * for [image_cache] remove_unused_original_minimum_age_seconds, unless remove_unused_base_images says no. What a killed
  * process left half made goes at once. Names one by one in the log what it removes. *ret_removed may be NULL. 0 or -errno with @e. */
 int image_cache_age(DiskStore *s, const InstanceList *all, unsigned *ret_removed, NovaException *e);
+
+/* Removes only what was left half made, and nobody makes now. */
+void image_cache_tidy(DiskStore *s);

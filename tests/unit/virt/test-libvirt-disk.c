@@ -701,9 +701,28 @@ static void snapshots_that_were_killed_are_swept_away(void **state) {
         assert_int_equal(snapshot_begin(f->store, set.items[0].path, true, &snapshot, NULL), 0);
         free(run(ARGV("sh", "-c", "cd $0; mkdir tmpdead tmp mine; touch tmpdead/delta tmpfile; ln -s / tmplink", in_folder(f, "instances/snapshots"))));
         disk_configure(f, NULL);
+        assert_true(disk_exists(in_folder(f, "instances/snapshots/tmpdead")));          /* a dry run does so much */
+        disks_tidy_store(f->store);
         assert_true(disk_exists(snapshot.delta));       /* somebody works there */
         left = run(ARGV("sh", "-c", "cd $0; ls -d tmpdead tmp mine tmpfile tmplink 2>/dev/null | tr '\\n' ' '", in_folder(f, "instances/snapshots")));
         assert_string_equal(left, "mine tmp tmpfile tmplink ");
+}
+
+static void what_was_left_half_made_is_taken_away(void **state) {
+        DiskFixture *f = *state;
+        _cleanup_(disk_set_done) DiskSet set = {};
+        _cleanup_free_ char *left = NULL;
+
+        make_image(f, IMAGE, "raw", NULL, "4M", NULL);
+        assert_created(f, (DiskRequest){}, &set);
+        free(run(ARGV("sh", "-c", "cd $0; touch " UUID "/unrescue.xml.part " UUID "/disk.info.0123abcd.part " UUID "/mine.partly; "
+                      "for n in _base/*; do touch $n.part $n.converted; done; touch _base/mine.part", in_folder(f, "instances"))));
+        free(run(ARGV("sh", "-c", "touch $0/.some.0123.part $0/some.part", in_folder(f, "images"))));
+        disks_tidy(f->store, &f->instance);
+        disks_tidy_store(f->store);
+        left = run(ARGV("sh", "-c", "cd $0; find instances images -name '*part*' -o -name '*.converted' | LC_ALL=C sort | tr '\n' ' '", in_folder(f, ".")));
+        assert_string_equal(left, "images/some.part instances/_base/mine.part instances/" UUID "/mine.partly ");
+        assert_true(disk_exists(set.items[0].path));
 }
 
 static void disk_info_is_novas(void **state) {
@@ -757,6 +776,7 @@ int main(void) {
                 CASE(an_image_is_fetched_ahead),
                 CASE(a_snapshot_is_flat_and_comes_back),
                 CASE(snapshots_that_were_killed_are_swept_away),
+                CASE(what_was_left_half_made_is_taken_away),
                 CASE(disk_info_is_novas),
                 CASE(a_full_disk_is_told_and_leaves_nothing),   /* last: in a mount namespace of its own from then on */
         };
