@@ -23,12 +23,16 @@ from novatest import SLOW, Daemon  # noqa: E402
 from wireclient import Raw, opened, over  # noqa: E402
 
 PLACEHOLDER = '11111111-2222-4333-8444-555555555555'
+NEW_IMAGE = '22222222-2222-4333-8444-555555555555'      # in a template: another one each time
 POWER = {'active': 1, 'stopped': 4, 'paused': 3, 'suspended': 7}
 # what is asked of an instance most of the time: what its state allows; now and then anything
 LIKELY = {'active': ('stop', 'reboot', 'pause', 'suspend', 'terminate'), 'stopped': ('start', 'terminate', 'hard reboot'),
           'paused': ('unpause', 'terminate'), 'suspended': ('resume', 'terminate')}
 LEADS_TO = {'stop': 'stopped', 'start': 'active', 'reboot': 'active', 'hard reboot': 'active', 'pause': 'paused', 'unpause': 'active',
-            'suspend': 'suspended', 'resume': 'active', 'build': 'active'}
+            'suspend': 'suspended', 'resume': 'active', 'build': 'active', 'rescue': 'rescued', 'unrescue': 'active'}
+# and where guests have disks, made of an image
+OF_DISKS = {'active': ('rescue', 'rebuild', 'snapshot', 'hard reboot'), 'stopped': ('rescue', 'rebuild', 'snapshot'),
+            'paused': ('snapshot',), 'suspended': ('snapshot',), 'rescued': ('unrescue', 'unrescue', 'unrescue', 'terminate')}
 
 
 class Recorder:
@@ -56,9 +60,10 @@ class Recorder:
 
 
 class Templates:
-    """The arguments of each request, as text with PLACEHOLDER for the instance's uuid."""
+    """The arguments of each request, as text with PLACEHOLDER for the instance's uuid. @image: what guests are made of, when there
+    is one; then there are requests that want it."""
 
-    def __init__(self, url, host):
+    def __init__(self, url, host, image=None, **build):
         from nova import objects
         from nova.objects import base
         cloud = Cloud(url, host=host)
@@ -73,7 +78,10 @@ class Templates:
             values = {k: serializer.serialize_entity(context, v) for k, v in args.items()}
             self.texts[name] = (method, json.dumps(values, default=str))
 
-        guest = cloud.build(uuid=PLACEHOLDER, networks='none')
+        if image:
+            build.update(image=image, image_fields={'disk_format': 'raw'})
+        build.setdefault('networks', 'none')
+        guest = cloud.build(uuid=PLACEHOLDER, **build)
         keep('build')
         guest.host = host
         guest.obj_reset_changes()
@@ -89,26 +97,44 @@ class Templates:
                            ('terminate', lambda: api.terminate_instance(context, guest, objects.BlockDeviceMappingList(objects=[])))):
             send()
             keep(name)
+        if image:
+            self.of_disks(api, context, guest, image, objects, keep)
+
+    @staticmethod
+    def of_disks(api, context, guest, image, objects, keep):
+        api.rescue_instance(context, guest, 'pass', rescue_image_ref=image)
+        keep('rescue')
+        api.unrescue_instance(context, guest)
+        keep('unrescue')
+        api.snapshot_instance(context, guest, NEW_IMAGE)
+        keep('snapshot')
+        api.rebuild_instance(context, guest, new_pass='pass', injected_files=[], image_ref=image, orig_image_ref='', orig_sys_metadata={},
+                             bdms=objects.BlockDeviceMappingList(objects=[]), recreate=False, on_shared_storage=None, host=guest.host, node=None,
+                             preserve_ephemeral=False, migration=None, limits={}, request_spec=None, accel_uuids=[],
+                             reimage_boot_volume=False)
+        keep('rebuild')
 
     def request(self, name, instance):
         method, text = self.texts[name]
-        return method, json.loads(text.replace(PLACEHOLDER, instance))
+        return method, json.loads(text.replace(PLACEHOLDER, instance).replace(NEW_IMAGE, str(uuid.uuid4())))
 
 
 class Request:
-    __slots__ = ('unique', 'msg', 'name', 'instance', 'replies', 'sent')
+    __slots__ = ('unique', 'msg', 'name', 'instance', 'replies', 'sent', 'image')
 
     def __init__(self, name, instance):
         self.unique, self.msg = uuid.uuid4().hex, uuid.uuid4().hex
         self.name, self.instance = name, instance
         self.replies = []
         self.sent = time.monotonic()
+        self.image = None               # the id of the one that it makes
 
 
 class Load:
     """Sends, hears, and remembers."""
 
-    def __init__(self, broker, vhost, host='testhost', instances=10, outstanding=24, seed=None, templates=None):
+    def __init__(self, broker, vhost, host='testhost', instances=10, outstanding=24, seed=None, templates=None,
+                 of_disks=False):
         self.broker, self.vhost, self.host = broker, vhost, host
         self.templates = templates or Templates(broker.url(vhost), host)
         self.random = random.Random(seed)
@@ -116,6 +142,8 @@ class Load:
         self.open = {}                  # not replied to
         self.wanted, self.limit = instances, outstanding
         self.instances = {}             # uuid -> the state that what was sent leads to
+        self.likely = {state: LIKELY.get(state, ()) + (OF_DISKS[state] if of_disks else ()) for state in (OF_DISKS if of_disks else LIKELY)}
+        self.likely['error'] = ('terminate',)
         self.raw = None
         self.connect()
 
@@ -151,10 +179,13 @@ class Load:
         failure = json.loads(inner['failure']) if inner.get('failure') else None
         r.replies.append((json.dumps(inner.get('result')), failure and (failure['class'], failure['message'])))
         self.open.pop(r.msg, None)
+        if failure and r.name in ('build', 'rebuild') and r.instance in self.instances and failure['class'] != 'InstanceInvalidState':
+            self.instances[r.instance] = 'error'
 
     def send(self, name, instance):
         r = Request(name, instance)
         method, args = self.templates.request(name, instance)
+        r.image = args.get('image_id')
         inner = {'method': method, 'args': args, 'version': '6.0', '_unique_id': r.unique, '_msg_id': r.msg, '_reply_q': self.queue,
                  '_timeout': None, '_context_user_id': 'demo', '_context_project_id': 'demo', '_context_is_admin': True,
                  '_context_request_id': 'req-' + str(uuid.uuid4()), '_context_roles': ['member']}
@@ -168,15 +199,18 @@ class Load:
             self.instances[instance] = 'active'
             return self.send('build', instance)
         instance = self.random.choice(list(self.instances))
-        names = LIKELY[self.instances[instance]] if self.random.random() < 0.9 else list(LEADS_TO)[:-1]
+        names = self.likely[self.instances[instance]] if self.random.random() < 0.9 else self.anything()
         name = self.random.choice(names)
-        if name == 'terminate' and self.random.random() < 0.5:
+        if name == 'terminate' and self.instances[instance] != 'error' and self.random.random() < 0.5:
             name = 'reboot'
         if name == 'terminate':
             del self.instances[instance]
         else:
-            self.instances[instance] = LEADS_TO[name]
+            self.instances[instance] = LEADS_TO.get(name, self.instances[instance])
         return self.send(name, instance)
+
+    def anything(self):
+        return sorted({name for names in self.likely.values() for name in names})
 
     def hear(self, seconds):
         end = time.monotonic() + seconds
@@ -279,7 +313,7 @@ def wait_quiet(daemon, seconds=30):
         time.sleep(0.05)
 
 
-def judge(load, daemon, guests, lost_by_broker=False):
+def judge(load, daemon, guests, lost_by_broker=False, power=POWER, legal=None):
     """What is wrong, a sentence each. The daemon runs and everything has come to rest. @guests: uuid -> power state."""
     wrong = []
     rows = wait_quiet(daemon)
@@ -303,7 +337,7 @@ def judge(load, daemon, guests, lost_by_broker=False):
         for _, failure in r.replies[:1]:
             if (failure is None) != (row['state'] == 'done'):
                 wrong.append('%s of %s is %s, and was answered %r' % (r.name, r.instance, row['state'], failure))
-            if failure and failure[0] not in LEGAL_FAILURES:
+            if failure and failure[0] not in (legal or LEGAL_FAILURES):
                 wrong.append('%s of %s failed: %r' % (r.name, r.instance, failure))
         if row['reply'] == 'wanted' and not lost_by_broker:
             wrong.append('the reply to %s of %s is not recorded' % (r.name, r.instance))
@@ -320,7 +354,7 @@ def judge(load, daemon, guests, lost_by_broker=False):
             continue
         if row['uuid'] not in guests:
             wrong.append('instance %s (%s) has no guest' % (row['uuid'], row['vm_state']))
-        elif row['vm_state'] in POWER and guests[row['uuid']] != POWER[row['vm_state']]:
+        elif row['vm_state'] in power and guests[row['uuid']] != power[row['vm_state']]:
             wrong.append('instance %s is %s, and its guest has power state %s' % (row['uuid'], row['vm_state'], guests[row['uuid']]))
     for guest in guests:
         if guest not in living:
@@ -330,10 +364,10 @@ def judge(load, daemon, guests, lost_by_broker=False):
     return wrong
 
 
-# What a request may be told: it came when the state did not allow it, its instance was being deleted or gone, or it was
+# What a request may be told: it came when the state did not allow it, its instance was being deleted or gone, or could not be built, or it was
 # interrupted. Anything else is our fault.
 LEGAL_FAILURES = {'InstanceInvalidState', 'InstanceNotFound', 'UnexpectedDeletingTaskStateError', 'InstanceExists', 'BuildAbortException',
-                  'NovaException'}
+                  'NovaException', 'InstanceNotReady'}
 
 
 def outcomes(daemon):

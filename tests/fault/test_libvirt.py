@@ -1,0 +1,28 @@
+"""Nothing is lost where guests are libvirt's: the daemon is killed at random and at each named step, with libvirt's own test driver
+behind it, which has all verbs and no machine. What is judged is in faultload.py and libvirtload.py. By hand, longer:
+NOVA_FAULT_REQUESTS=10000."""
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from libvirtload import OnLibvirt  # noqa: E402
+
+STEPS = ('accept-committed', 'operation-begun', 'operation-ran', 'finish-committed', 'claim', 'image', 'disks', 'config_drive', 'domain', 'active',
+         'destroy', 'power_off', 'power_on', 'reboot', 'save', 'suspend', 'resume', 'rescue', 'unrescue', 'extract', 'upload', 'image-half-put')
+KILLS = int(os.environ.get('NOVA_FAULT_KILLS', '30'))
+REQUESTS = int(os.environ.get('NOVA_FAULT_REQUESTS', '0'))
+
+
+class Kills(OnLibvirt):
+    def test_killed_at_random(self):
+        self.killed_at_random(KILLS, REQUESTS, 0.15, 0.5)
+        self.rest_and_judge()
+
+    def test_killed_at_each_step(self):
+        self.killed_at(STEPS, (1, 2))
+        self.rest_and_judge()
+
+
+if __name__ == '__main__':
+    unittest.main()
