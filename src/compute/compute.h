@@ -75,6 +75,7 @@ struct ComputeManager {
         char *trouble;
         NameSet settling;               /* uuids to look at again when settle_timer fires */
         sd_event_source *settle_timer;
+        InstanceTable *instances;       /* what is shown of them */
         LinkEvents *link_events;        /* of bridges of the local networks; NULL = there are none */
 
         /* under the lock */

@@ -551,6 +551,8 @@ int compute_init_host(ComputeManager *m, RequestContext *c _unused_, NovaExcepti
         _cleanup_free_ char *boot_id = NULL;
         int booted, r;
 
+        /* Also while there is no hypervisor. A store that cannot be read is told below. */
+        (void) instance_table_watch(m->instances);
         r = init_driver(m, e);
         if (r < 0)
                 return r;

@@ -9,6 +9,7 @@
 #include "basic/json.h"
 #include "basic/log.h"
 #include "compute/build.h"
+#include "compute/instance-states.h"
 #include "compute/notify-instance.h"
 #include "objects/instance-object.h"
 
@@ -191,20 +192,6 @@ static int find_row(InstanceCall *c, const json_t **ret_object, NovaException *e
 
 /* ---- the API's half ---- */
 
-static bool has_task(const TaskState *list, TaskState task) {
-        for (; list && *list != _TASK_STATE_INVALID; list++)
-                if (*list == task)
-                        return true;
-        return false;
-}
-
-static bool has_vm(const VmState *list, VmState vm) {
-        for (; *list != _VM_STATE_INVALID; list++)
-                if (*list == vm)
-                        return true;
-        return false;
-}
-
 static bool is_deleting(TaskState t) {
         return t == TASK_DELETING || t == TASK_SOFT_DELETING;
 }
@@ -232,14 +219,13 @@ static int begin_as_api(InstanceCall *c, TaskState asked, NovaException *e) {
         const InstanceMethod *m = c->method;
         const char *verb = m->verb ? m->verb : m->action ? m->action : c->operation->method->name;
         TaskState allowed[_TASK_STATE_MAX + 1];
-        size_t n = 0;
         int r;
 
         r = check_lock(c, e);
         if (r < 0)
                 return r;
-        if (m->vm_states && !has_vm(m->vm_states, c->i->vm_state) && !may_begin_anywhere(c)) {
-                if (m->done && operation_is_interrupted(c->operation) && has_vm(m->done, c->i->vm_state))
+        if (m->vm_states && !vm_state_in(m->vm_states, c->i->vm_state) && !may_begin_anywhere(c)) {
+                if (m->done && operation_is_interrupted(c->operation) && vm_state_in(m->done, c->i->vm_state))
                         return 1;
                 return instance_invalid_state(e, c->i->uuid, "vm_state", vm_state_to_string(c->i->vm_state), verb);
         }
@@ -249,16 +235,11 @@ static int begin_as_api(InstanceCall *c, TaskState asked, NovaException *e) {
         if (m->flags & INSTANCE_ANY_TASK)
                 return 0;
 
-        for (TaskState t = TASK_NONE; t < _TASK_STATE_MAX; t++)
-                if (m->flags & INSTANCE_OVERRIDES ? t == m->task || t != TASK_DELETING
-                                                  : t == TASK_NONE || t == m->task || has_task(m->tasks, t))
-                        allowed[n++] = t;
-        allowed[n] = _TASK_STATE_INVALID;
-
+        instance_method_tasks(m, allowed);
         /* One that is being deleted is told by the save, in the words of the race that it is. */
-        if (!has_task(allowed, c->task) && !is_deleting(c->task))
+        if (!task_state_in(allowed, c->task) && !is_deleting(c->task))
                 return instance_invalid_state(e, c->i->uuid, "task_state", task_state_to_string(c->task), verb);
-        if (!has_task(allowed, asked) && !(m->flags & INSTANCE_OVERRIDES))
+        if (!task_state_in(allowed, asked) && !(m->flags & INSTANCE_OVERRIDES))
                 return instance_invalid_state(e, c->i->uuid, "task_state", task_state_to_string(asked), verb);
         if (m->flags & INSTANCE_OVERRIDES)
                 asked = m->task;

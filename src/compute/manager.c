@@ -422,6 +422,7 @@ static Manager *compute_manager_free(Manager *manager) {
 
         m->settle_timer = sd_event_source_disable_unref(m->settle_timer);
         m->link_events = link_events_free(m->link_events);
+        m->instances = instance_table_free(m->instances);
         name_set_done(&m->settling);
         observers_done(&m->manager.observers);
         compute_node_done(&m->node);
@@ -502,6 +503,9 @@ int compute_manager_new(ComputeManager **ret, const ManagerArgs *args, ComputeDr
         r = mailbox_new(&m->mailbox, m->event, "compute-manager", SD_EVENT_PRIORITY_NORMAL, on_note, note_free, m);
         if (r < 0)
                 return exception_set_errno(e, r, "Cannot make the compute manager's mailbox");
+        r = instance_table_new(&m->instances, m->event, m->store, m->host);
+        if (r < 0)
+                return exception_set_errno(e, r, "Cannot make the table of instances");
         compute_watch_networks(m);
         if (m->driver->ops->set_event_callback)
                 m->driver->ops->set_event_callback(m->driver, compute_on_driver_event, m);
@@ -679,6 +683,10 @@ const char *compute_manager_hypervisor_error(const ComputeManager *m) {
 
 const char *compute_manager_driver_name(const ComputeManager *m) {
         return m->driver_name;
+}
+
+InstanceTable *compute_manager_instances(const ComputeManager *m) {
+        return m->instances;
 }
 
 const char *compute_manager_connection_uri(const ComputeManager *m) {

@@ -2,6 +2,7 @@
  * what shows it (bus) and for its own files. */
 #pragma once
 
+#include "compute/instance-table.h"
 #include "network/api.h"
 #include "service/manager.h"
 #include "virt/driver.h"
@@ -21,4 +22,5 @@ usec_t compute_manager_node_updated(const ComputeManager *m);
 bool compute_manager_hypervisor_connected(const ComputeManager *m);
 const char *compute_manager_hypervisor_error(const ComputeManager *m);  /* "" when connected */
 const char *compute_manager_driver_name(const ComputeManager *m);
+InstanceTable *compute_manager_instances(const ComputeManager *m);      /* lives as long as @m */
 const char *compute_manager_connection_uri(const ComputeManager *m);

@@ -285,6 +285,7 @@ static int open_handle(Database *d) {
         }
 
         d->writable = access > 0;
+        d->opened++;
         d->wal = wal_id(d);
         return d->writable ? 0 : store_failed(-EROFS, "%s", why);
 }

@@ -55,6 +55,7 @@ typedef struct Database {
         int lock_fd;                    /* -1 = not held */
         sqlite3 *handle;                /* NULL = not open */
         bool writable;
+        unsigned opened;                /* how often: whether it may be another file than before */
         bool broken, damaged;           /* seen by this call, dealt with by leave */
         FileId wal;                     /* the log that belongs to what we have open */
         Statement *statements;

@@ -112,7 +112,24 @@ int local_instance_list_by_host(Store *s, const char *host, ReadDeleted read_del
         if (r < 0)
                 return r;
         r = list_by_host(d, host, read_deleted, ret);
+        if (r >= 0)
+                local_instances_looked_at(s);
         return database_leave(d, r);
+}
+
+int local_instance_list_shown(Database *d, const char *host, InstanceList *ret) {
+        _cleanup_statement_ sqlite3_stmt *q = NULL;
+        void *items;
+        int r;
+
+        r = row_select(d, &instances_brief, "WHERE (host = ?1 OR host IS NULL) AND deleted = 0 ORDER BY row", &q);
+        if (r >= 0)
+                r = bind_text(d, q, 1, host);
+        if (r >= 0)
+                r = row_read_all(d, &instances_brief, q, &items, &ret->n);
+        if (r >= 0)
+                ret->items = items;
+        return r;
 }
 
 static int next_id(Database *d, int64_t *ret) {
@@ -153,6 +170,8 @@ int local_instance_create(Store *s, Instance *instance, NovaException *e) {
         r = database_enter(d, ACCESS_WRITE);
         if (r >= 0) {
                 r = create(d, &row);
+                if (r >= 0)
+                        local_instance_changed(s, &row);
                 r = database_leave(d, r);
         }
         if (r == -EEXIST) {
@@ -241,6 +260,8 @@ int local_instance_save(Store *s, Instance *instance, const TaskState *expected_
         r = database_enter(d, ACCESS_WRITE);
         if (r >= 0) {
                 r = save(d, &row, expected_task, e);
+                if (r > 0)
+                        local_instance_changed(s, &row);
                 r = database_leave(d, r);
         }
         if (r < 0)
@@ -270,10 +291,13 @@ int local_instance_destroy(Store *s, const char *uuid) {
         if (r < 0)
                 return r;
         r = destroy(d, uuid);
+        if (r > 0)
+                local_instance_gone(s, uuid);
         return database_leave(d, r);
 }
 
-static int fault_create(Database *d, const char *uuid, const char *host, int code, const char *message, const char *details) {
+static int fault_create(Database *d, const char *uuid, const char *host, int code, const char *message, const char *details,
+                        usec_t at) {
         _cleanup_statement_ sqlite3_stmt *q = NULL;
         int r;
 
@@ -290,19 +314,22 @@ static int fault_create(Database *d, const char *uuid, const char *host, int cod
         if (r >= 0)
                 r = bind_text(d, q, 5, details);
         if (r >= 0)
-                r = bind_time(d, q, 6, now_realtime());
+                r = bind_time(d, q, 6, at);
         return r < 0 ? r : database_run(d, q);
 }
 
 int local_instance_fault_create(Store *s, const char *uuid, const char *host, int code, const char *message,
                                 const char *details) {
         Database *d = local_database(s);
+        usec_t at = now_realtime();
         int r;
 
         r = database_enter(d, ACCESS_WRITE);
         if (r < 0)
                 return r;
-        r = fault_create(d, uuid, host, code, message, details);
+        r = fault_create(d, uuid, host, code, message, details, at);
+        if (r >= 0)
+                local_instance_fault(s, uuid, message, at);
         r = database_leave(d, r);
         return r < 0 ? r : 0;
 }

@@ -20,6 +20,7 @@ static Store *local_free(Store *s) {
         LocalStore *l = CONTAINER_OF(s, LocalStore, store);
 
         database_done(&l->database);
+        (void) pthread_mutex_destroy(&l->watch_lock);
         free(l);
         return NULL;
 }
@@ -48,6 +49,8 @@ static const StoreOps local_ops = {
         .instance_save = local_instance_save,
         .instance_destroy = local_instance_destroy,
         .instance_fault_create = local_instance_fault_create,
+        .instance_watch = local_instance_watch,
+        .instance_unwatch = local_instance_unwatch,
         .console_token_create = local_console_token_create,
         .console_token_get = local_console_token_get,
         .console_token_clean = local_console_token_clean,
@@ -72,8 +75,10 @@ int local_store_new(Store **ret, const LocalStoreSettings *settings) {
         if (!l)
                 return -ENOMEM;
         l->store.ops = &local_ops;
+        (void) pthread_mutex_init(&l->watch_lock, NULL);
         r = database_init(&l->database, settings->path, settings->synchronous, settings->timeout);
         if (r < 0) {
+                (void) pthread_mutex_destroy(&l->watch_lock);
                 free(l);
                 return r;
         }

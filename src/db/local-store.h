@@ -9,6 +9,10 @@
 typedef struct LocalStore {
         Store store;
         Database database;
+
+        pthread_mutex_t watch_lock;     /* taken while the database is, or alone */
+        InstanceWatch *watches;
+        unsigned opened;                /* database.opened when they were told of all that there is */
 } LocalStore;
 
 typedef struct LocalStoreSettings {
@@ -57,6 +61,17 @@ int local_instance_save(Store *s, Instance *instance, const TaskState *expected_
 int local_instance_destroy(Store *s, const char *uuid);
 int local_instance_fault_create(Store *s, const char *uuid, const char *host, int code, const char *message,
                                 const char *details);
+
+/* local-watch.c */
+int local_instance_watch(Store *s, InstanceWatch *w);
+void local_instance_unwatch(Store *s, InstanceWatch *w);
+/* Between enter and leave, after the write: tells who watches. */
+void local_instance_changed(Store *s, const Instance *row);
+void local_instance_gone(Store *s, const char *uuid);
+void local_instances_looked_at(Store *s);      /* the file that is open now is the one that was told of, or all is told anew */
+void local_instance_fault(Store *s, const char *uuid, const char *message, usec_t at);
+/* For local-watch.c: reads the rows of @host and of none. */
+int local_instance_list_shown(Database *d, const char *host, InstanceList *ret);
 
 /* local-actions.c */
 int local_action_event_start(Store *s, const ActionEvent *event, int64_t *ret_id);

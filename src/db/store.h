@@ -62,6 +62,21 @@ typedef struct ActionEvent {
         const char *request_id, *user_id, *project_id, *host;
 } ActionEvent;
 
+/* Who wants to hear of the instances of a host as they change. Belongs to who watches, and lives until instance_unwatch. */
+typedef struct InstanceWatch InstanceWatch;
+struct InstanceWatch {
+        const char *host;
+        /* Called on the thread that wrote, in the order of the writes: @f is short, blocks nowhere and calls nothing of the store.
+         * One of: the row as it is now, in which object is NULL when it was not written; gone (@row NULL: deleted, or on another
+         * host); or a fault of it (@fault, @at). An instance that no host has (yet, or since its build failed) is this one's. */
+        void (*changed)(InstanceWatch *w, const char *uuid, const Instance *row, const char *fault, usec_t at);
+        /* All that there is follows, until end: what is not among it is gone. */
+        void (*begin)(InstanceWatch *w);
+        void (*end)(InstanceWatch *w);
+        void *userdata;
+        InstanceWatch *next;                    /* private to the store */
+};
+
 typedef struct StoreOps {
         const char *backend;            /* "local" */
 
@@ -109,6 +124,11 @@ typedef struct StoreOps {
         int (*instance_destroy)(Store *s, const char *uuid);            /* soft-deletes; 1 or 0 */
         int (*instance_fault_create)(Store *s, const char *uuid, const char *host, int code, const char *message,
                                      const char *details);
+        /* Tells @w of all instances there are, then, from any thread, of each change. Of the objects listed at the beginning only
+         * metadata, key_name and config_drive are there. 0 or -errno: then it does not watch. unwatch: it is not called any more. */
+        int (*instance_watch)(Store *s, InstanceWatch *w);
+        void (*instance_unwatch)(Store *s, InstanceWatch *w);
+
         /* The action of (instance, request), made if it is not there, and a new event of it that has begun, or one of this name
          * that has not ended: a request that a new run of the daemon takes up again is the same. @ret_id is the event's. */
         int (*action_event_start)(Store *s, const ActionEvent *event, int64_t *ret_id);

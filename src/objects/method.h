@@ -37,6 +37,7 @@ enum {
         METHOD_PER_INSTANCE = 1 << 1,   /* one at a time per instance */
         METHOD_QUICK = 1 << 2,          /* never blocks and is thread-safe: run where the request arrives */
         METHOD_REPEATABLE = 1 << 3,     /* safe to run twice */
+        METHOD_CANCELLABLE = 1 << 4,    /* while it runs it looks whether it was cancelled */
 };
 
 enum {
