@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "service/job-table.h"
 #include "service/operation-journal.h"
 #include "service/operation-metrics.h"
 
@@ -47,6 +48,7 @@ struct OperationGate {
         uint64_t accepted, failures;
         usec_t deadline;                /* the longest of any method; 0 = none has one */
         OperationMetrics *metrics;      /* one reference; NULL = nobody counts. Set before the first operation */
+        JobFeed *feed;                  /* NULL: what comes through is not shown */
         int idle_fd;                    /* written when closed and nothing runs */
         sd_event_source *source;
         void (*idle)(void *userdata);

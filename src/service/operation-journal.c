@@ -256,6 +256,7 @@ static void on_accepted(JournalWrite *w, int r) {
                 o->journal_id = w->id;
                 journal_row_done(&w->row);
                 operation_journal_remember(o, false);
+                job_record_accepted(o->record);
                 if (o->recorded)
                         o->recorded(o);
                 fault_step("request-acked");

@@ -243,6 +243,7 @@ static void submit_row(OperationGate *g, const JournalRow *row, Pool *pool, Mana
                 return;
         }
         operation_journal_remember(o, true);
+        job_record_accepted(o->record);
         log_info("Request %lld of an earlier run, %s%s%s, %s", (long long) row->id, row->method, row->instance_uuid ? " of instance " : "",
                  strempty(row->instance_uuid), operation_recovery_verdict(row, o->method));
         if (!o->interrupted && !o->secrets_dropped && o->method->accepted)

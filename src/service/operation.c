@@ -94,6 +94,7 @@ OperationGate *operation_gate_unref(OperationGate *g) {
         (void) pthread_mutex_destroy(&g->lock);
         (void) strv_free(g->before);
         (void) operation_metrics_unref(g->metrics);
+        (void) job_feed_unref(g->feed);
         free(g->service);
         free(g);
         return NULL;
@@ -130,10 +131,26 @@ void operation_gate_set_deadline(OperationGate *g, usec_t deadline) {
         (void) pthread_mutex_unlock(&g->lock);
 }
 
+void operation_gate_set_feed(OperationGate *g, JobFeed *feed) {
+        g->feed = feed;
+}
+
 /* With the lock held. What is allowed in general bounds what a method allows itself: an operator who wants to hear of
  * calls after two seconds, or never, hears of none later, or at all. */
 static usec_t gate_deadline(const OperationGate *g, const Method *m) {
         return m->deadline > 0 ? MIN(m->deadline, g->deadline) : g->deadline;
+}
+
+int operation_show(Operation *o, OperationGate *g) {
+        usec_t deadline;
+
+        if (!o->record) {
+                (void) pthread_mutex_lock(&g->lock);
+                deadline = gate_deadline(g, o->method);
+                (void) pthread_mutex_unlock(&g->lock);
+                o->record = job_record_new(g->feed, o, o->id, deadline);
+        }
+        return o->record ? 0 : -ENOMEM;
 }
 
 int operation_gate_enter(OperationGate *g, Operation *o) {
@@ -152,6 +169,8 @@ int operation_gate_enter(OperationGate *g, Operation *o) {
                 g->accepted++;
         }
         (void) pthread_mutex_unlock(&g->lock);
+        if (r >= 0 && (o->method->flags & METHOD_CHANGES_STATE))
+                (void) operation_show(o, g);
         return r;
 }
 
@@ -235,6 +254,8 @@ int operation_cancel(OperationGate *g, uint64_t id) {
         for (Operation *o = g->first; o; o = o->gate_next)
                 if (o->id == id) {
                         r = atomic_exchange(&o->cancelled, true) ? -EALREADY : 0;
+                        if (r >= 0)
+                                job_record_cancelled(o->record);
                         break;
                 }
         (void) pthread_mutex_unlock(&g->lock);
@@ -366,6 +387,7 @@ void operation_end(Operation *o) {
                 operation_metrics_count(gate->metrics, o);
                 operation_journal_forget(o);
                 gate_unlist(gate, o);
+                job_record_ended(TAKE_PTR(o->record), o);
         }
         o->finished(o);         /* @o is gone */
         if (gate)
@@ -382,8 +404,10 @@ static bool operation_begin(Operation *o) {
                 (void) pthread_mutex_unlock(&g->lock);
         } else
                 o->begun = true;
-        if (o->begun)
+        if (o->begun) {
                 o->begun_at = now_monotonic();
+                job_record_begun(o->record);
+        }
         return o->begun;
 }
 
@@ -446,6 +470,7 @@ void operation_submit(Operation *o, OperationGate *gate, Pool *pool) {
         o->pool = pool;
         if (gate && operation_gate_enter(gate, o) < 0) {
                 (void) operation_refuse_stopping(o);
+                job_record_ended(TAKE_PTR(o->record), o);
                 o->finished(o);
                 return;
         }
@@ -453,6 +478,7 @@ void operation_submit(Operation *o, OperationGate *gate, Pool *pool) {
                 operation_journal_submit(o);
                 return;
         }
+        job_record_accepted(o->record);
         if (o->method->accepted && !o->due)
                 o->method->accepted(o);
 
@@ -482,6 +508,7 @@ int operation_step(Operation *o, const char *step) {
         if (g)
                 (void) pthread_mutex_unlock(&g->lock);
         free(before);
+        job_record_step(o->record, step);
         fault_step(strempty(step));
         if (o->journal_id > 0)
                 operation_journal_step(o, step);
@@ -490,6 +517,11 @@ int operation_step(Operation *o, const char *step) {
 
 void operation_progress(Operation *o, unsigned percent) {
         atomic_store(&o->progress, MIN(percent, 100u));
+        job_record_progress(o->record, MIN(percent, 100u));
+}
+
+uint64_t operation_id(const Operation *o) {
+        return o->id;
 }
 
 bool operation_is_interrupted(const Operation *o) {

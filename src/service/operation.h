@@ -26,6 +26,7 @@ const char *operation_origin_to_string(OperationOrigin o);
 /* Counts the operations in flight, and lets no more begin once it is closed. Reference counted: each operation in
  * flight holds one. */
 typedef struct OperationGate OperationGate;
+typedef struct JobFeed JobFeed;         /* service/job-table.h */
 
 /* @idle is called on the loop of @event once the gate is closed and nothing is in flight any more. */
 int operation_gate_new(OperationGate **ret, sd_event *event, void (*idle)(void *userdata), void *userdata);
@@ -62,6 +63,10 @@ typedef struct OperationInfo {
 } OperationInfo;
 /* Calls @f for each under the gate's lock, oldest first: @f must be short and call nothing of the gate. */
 void operation_gate_foreach(OperationGate *g, void (*f)(const OperationInfo *info, void *userdata), void *userdata);
+
+/* Before its first operation: what changes something and comes through @g is shown there from now on (job-table.h). Takes the
+ * reference. */
+void operation_gate_set_feed(OperationGate *g, JobFeed *feed);
 
 /* Any thread: asks the operation of that number to stop at its next safe point; one that has not begun does not begin, and
  * ends with an exception that says so. 0; -ENOENT if there is none in flight; -EALREADY if it was asked before. */
@@ -101,6 +106,7 @@ struct Operation {
         /* private to operation.c */
         uint64_t id;
         usec_t begun_at;                /* monotonic; 0 = it did not begin here */
+        struct JobRecord *record;       /* as it is shown; NULL = it is not */
         atomic_uint progress;
         atomic_bool cancelled;
         char *step;                     /* under the gate's lock */
@@ -139,6 +145,10 @@ DEFINE_CLEANUP(Operation *, operation_free)
 /* Runs it: METHOD_QUICK here and now, others on the pool under their kind and key. finished is called in every case,
  * also when the gate or the pool refuses (then with an exception and begun false). @gate may be NULL. Any thread. */
 void operation_submit(Operation *o, OperationGate *gate, Pool *pool);
+/* Before operation_submit, of one whose end is waited for in the job table: 0, or -ENOMEM: it would not be shown. */
+int operation_show(Operation *o, OperationGate *g);
+/* Its number, as in OperationInfo. */
+uint64_t operation_id(const Operation *o);
 
 /* ---- of an operation that runs: on the thread that runs it ---- */
 

@@ -119,6 +119,7 @@ struct Service {
         size_t n_tasks;
 
         /* requests */
+        JobTable *job_table;            /* NULL once it is gone */
         RequestServer *requests;        /* of this run */
         RequestServer *retired;
         uint64_t requests_before, failures_before;      /* of those that are gone */

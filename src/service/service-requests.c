@@ -241,6 +241,7 @@ int service_requests_open(Service *s) {
                 }
                 operation_gate_set_deadline(q->gate, service_seconds_option(s, "stall_timeout"));
                 operation_gate_set_metrics(q->gate, s->metrics);
+                operation_gate_set_feed(q->gate, job_table_feed(s->job_table));
                 q->rpc = s->environment.rpc;
                 q->journal = s->environment.journal;
                 r = q->journal ? set_journal(s, q) : 0;
@@ -341,7 +342,7 @@ void service_requests_retire(Service *s, usec_t wait) {
 }
 
 static int call(Service *s, const char *method, const json_t *args, RequestContext *c, OperationOrigin origin,
-                bool (*due)(Operation *o), void (*finished)(Operation *o), void *origin_data, NovaException *e) {
+                bool (*due)(Operation *o), void (*finished)(Operation *o), void *origin_data, uint64_t *ret_id, NovaException *e) {
         json_auto_t *copy = NULL;
         const Method *m;
         Operation *o;
@@ -364,18 +365,34 @@ static int call(Service *s, const char *method, const json_t *args, RequestConte
                 return r;
         json_decref(TAKE_PTR(copy));
         o->due = due;
+        if (ret_id) {
+                r = operation_show(o, s->requests->gate);
+                if (r < 0) {
+                        (void) operation_free(o);
+                        return r;
+                }
+                *ret_id = operation_id(o);
+        }
         operation_submit(o, s->requests->gate, s->environment.pool);
         return 0;
 }
 
 int service_call(Service *s, const char *method, const json_t *args, RequestContext *c, OperationOrigin origin,
                  void (*finished)(Operation *o), void *origin_data, NovaException *e) {
-        return call(s, method, args, c, origin, NULL, finished, origin_data, e);
+        return call(s, method, args, c, origin, NULL, finished, origin_data, NULL, e);
+}
+
+static void begun_on_finished(Operation *o) {
+        (void) operation_free(o);
+}
+
+int service_begin(Service *s, const char *method, const json_t *args, RequestContext *c, uint64_t *ret_id, NovaException *e) {
+        return call(s, method, args, c, ORIGIN_BUS, NULL, begun_on_finished, NULL, ret_id, e);
 }
 
 int service_on_manager_request(void *service, const char *method, const json_t *args, RequestContext *c,
                                bool (*due)(Operation *o), void (*finished)(Operation *o), void *origin_data, NovaException *e) {
-        return call(service, method, args, c, ORIGIN_PERIODIC, due, finished, origin_data, e);
+        return call(service, method, args, c, ORIGIN_PERIODIC, due, finished, origin_data, NULL, e);
 }
 
 /* ---- calls that overrun their deadline ---- */
@@ -424,6 +441,13 @@ void service_on_stalled(const JobInfo *info, bool ended, void *userdata) {
         }
         service_update_state(s);
         service_notify(s, SERVICE_CHANGED_STALLED);
+}
+
+bool service_is_stalled(const Service *s, const char *name, const char *key) {
+        for (const StalledCall *c = s->stalled; c; c = c->next)
+                if (streq(c->name, name) && streq_ptr(c->key, key))
+                        return true;
+        return false;
 }
 
 void service_stalled_clear(Service *s) {

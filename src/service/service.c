@@ -165,6 +165,9 @@ int service_create(Service **ret, const ServiceEnvironment *environment, const S
         r = manager_class_find(environment->manager_classes, modules, manager, &class, e);
         if (r < 0)
                 return r;
+        r = job_table_new(&s->job_table, environment->event);
+        if (r < 0)
+                return r;
         r = manager_construct(s, class, e);
         if (r >= 0)
                 r = metrics_construct(s);
@@ -222,6 +225,7 @@ Service *service_free(Service *s) {
         service_stalled_clear(s);
         service_requests_retire(s, 0);
         observers_done(&s->observers);
+        s->job_table = job_table_free(s->job_table);
 
         s->gone = true;
         service_unref_when_idle(s);
@@ -373,6 +377,10 @@ void service_update_state(Service *s) {
 }
 
 /* ---- what is shown ---- */
+
+JobTable *service_job_table(const Service *s) {
+        return s->job_table;
+}
 
 Observers *service_observers(Service *s) {
         return &s->observers;

@@ -11,6 +11,7 @@
 
 #include "basic/observer.h"
 #include "objects/service-record.h"
+#include "service/job-table.h"
 #include "service/looping-call.h"
 #include "service/manager.h"
 #include "service/operation-journal.h"
@@ -95,6 +96,9 @@ void service_reload(Service *s, Config *config);
  * before this returns. */
 int service_call(Service *s, const char *method, const json_t *args, RequestContext *c, OperationOrigin origin,
                  void (*finished)(Operation *o), void *origin_data, NovaException *e);
+/* For who asks on D-Bus (origin bus): the number of the operation in *ret_id. What becomes of it is told by service_job_table:
+ * JOB_ADDED once it is accepted, JOB_REFUSED if it is not; of a method that changes nothing there is no telling. */
+int service_begin(Service *s, const char *method, const json_t *args, RequestContext *c, uint64_t *ret_id, NovaException *e);
 
 /* What changed, for observers. One may stop the service, not free it. */
 enum {
@@ -142,6 +146,10 @@ uint64_t service_failures(const Service *s);
 /* "get_host_uptime (12 s)", NULL-terminated. A pool tells one listener: of several services on one pool, the one made last
  * lists the calls of all. */
 char *const *service_stalled(const Service *s);
+/* Whether a call of that name and key (NULL = none) is among them. */
+bool service_is_stalled(const Service *s, const char *name, const char *key);
 /* Operations in flight, oldest first: what a stop waits for. */
 unsigned service_operations_running(const Service *s);
+/* Those of them that change something, as they are shown, of all runs of the service. Lives as long as @s. */
+JobTable *service_job_table(const Service *s);
 void service_foreach_operation(const Service *s, void (*f)(const OperationInfo *info, void *userdata), void *userdata);
