@@ -5,10 +5,28 @@
 #include "bus/errors.h"
 #include "bus/polkit.h"
 #include "bus/value.h"
+#include "compute/instance-table.h"
 
 #define ACTION_MANAGE_SERVICE "org.nova.compute1.manage-service"
 #define ACTION_REPORT_STATE "org.nova.compute1.report-state"
 #define ACTION_UPDATE_RESOURCES "org.nova.compute1.update-resources"
+#define ACTION_CREATE_INSTANCES "org.nova.compute1.create-instances"
+#define ACTION_MANAGE_INSTANCES "org.nova.compute1.manage-instances"
+#define ACTION_SNAPSHOT_INSTANCES "org.nova.compute1.snapshot-instances"
+#define ACTION_DELETE_INSTANCES "org.nova.compute1.delete-instances"
+#define ACTION_CHANGE_GUESTS "org.nova.compute1.change-guests"
+#define ACTION_READ_CONSOLE "org.nova.compute1.read-console"
+#define ACTION_READ_DIAGNOSTICS "org.nova.compute1.read-diagnostics"
+#define ACTION_CANCEL_JOBS "org.nova.compute1.cancel-jobs"
+
+#define SERVICE_INTERFACE "org.nova.Compute1.Service"
+#define NODE_INTERFACE "org.nova.Compute1.Node"
+#define MANAGER_INTERFACE "org.nova.Compute1.Manager"
+#define INSTANCE_INTERFACE "org.nova.Compute1.Instance"
+#define JOB_INTERFACE "org.nova.Compute1.Job"
+#define INSTANCES_PATH BUS_PATH "/instance"
+#define JOBS_PATH BUS_PATH "/job"
+#define JOB_PATH_MAX 64         /* with NUL */
 
 /* A row of an interface's table of properties. */
 typedef struct BusProperty {
@@ -18,37 +36,64 @@ typedef struct BusProperty {
 
 #define PROPERTIES_MAX 64               /* of an interface: they are counted in the bits of a word */
 
-/* What is signalled of one interface. */
+typedef struct BusObject BusObject;
+
 typedef struct BusInterface {
         const char *name;
         const BusProperty *properties;
         size_t n;
-        int (*value)(Bus *b, size_t property, BusValue *ret);
-        uint64_t told[PROPERTIES_MAX];  /* hashes of the values last told */
-        uint64_t dirty;                 /* a bit per property that may have changed since */
+        int (*value)(const BusObject *o, size_t property, BusValue *ret);
 } BusInterface;
+
+/* An interface of an object, and what was told of it. */
+struct BusObject {
+        Bus *bus;
+        const BusInterface *interface;
+        const char *path;
+        uint64_t *told;                 /* hashes of the values last told, one per property */
+        uint64_t dirty;                 /* a bit per property that may have changed since */
+        BusObject *previous, *next;     /* in the bus's list of those that have such a bit */
+};
 
 typedef enum BusCallWait {
         WAIT_RESULT,                    /* of something the service was asked */
         WAIT_STARTED,
         WAIT_STOPPED,
+        WAIT_JOB,                       /* for the operation to be accepted */
         _BUS_CALL_WAIT_MAX,
 } BusCallWait;
 
 /* A verb whose answer is still to come. While the service works on it the service holds it (as the userdata of
  * bus_call_on_result); @bus is NULL when the answer can reach nobody any more. */
 typedef struct BusCall BusCall;
+typedef struct BusInstance BusInstance;
+typedef struct BusJob BusJob;
+
 struct BusCall {
         Bus *bus;
         sd_bus_message *message;
         BusCallWait wait;
         bool began;                     /* WAIT_STARTED: the start was seen under way */
         const char *what;               /* begins the sentence of a failure; static */
+        uint64_t job;                   /* WAIT_JOB: the operation's number */
+        int (*answer)(sd_bus_message *reply, const char *job, void *data);      /* WAIT_JOB: NULL = the path of the job, alone */
+        void *data;                     /* for @answer; malloc'ed, freed with the call */
         BusCall *previous, *next;
 };
 
 /* Calls kept for the time when there is a service to answer for; more are answered without. */
 #define BUS_EARLY_MAX 64
+
+/* The verbs that two states allow: made when first asked for. */
+typedef struct BusVerbs {
+        const char **names;
+} BusVerbs;
+
+/* The manager's observers' flags that org.nova.Compute1.Manager depends on, and more. */
+enum {
+        BUS_MANAGER_CHANGED_INSTANCES = 1 << 16,
+        BUS_MANAGER_CHANGED_JOBS = 1 << 17,
+};
 
 struct Bus {
         sd_event *event;
@@ -74,16 +119,41 @@ struct Bus {
         BusCall *calls;
         unsigned n_calls;
 
-        BusInterface service_interface, node_interface;
+        BusObject service_object, node_object, manager_object;
+        uint64_t service_told[PROPERTIES_MAX], node_told[PROPERTIES_MAX], manager_told[PROPERTIES_MAX];
+        BusObject *dirty;               /* what changed since it was told */
+
+        InstanceTable *instance_table;  /* the manager's; NULL = it has none */
+        JobTable *job_table;            /* the service's */
+        void *instances;                /* tree of BusInstance by uuid */
+        BusInstance *first_instance, *last_instance;
+        unsigned n_instances;
+        BusVerbs verbs[_VM_STATE_MAX][_TASK_STATE_MAX];
+        void *jobs;                     /* tree of BusJob by id */
+        BusJob *first_job, *last_job;
+        unsigned n_jobs;
         sd_event_source *tell;          /* sends what is dirty, once per turn of the loop */
 };
 
 /* ---- bus.c ---- */
 
-/* Marks the properties of @i that depend on @changes; they are compared and told at the end of the turn. */
-void bus_interface_changed(Bus *b, BusInterface *i, unsigned changes);
+/* Whether somebody can hear: there is a bus and the name is ours. */
+bool bus_can_tell(const Bus *b);
+
+/* ---- properties.c ---- */
+
+/* @path and @told (one per property) are the object's own. */
+void bus_object_init(BusObject *o, Bus *b, const BusInterface *i, const char *path, uint64_t *told);
+/* Before its memory goes. */
+void bus_object_done(BusObject *o);
+/* Marks the properties that depend on @changes; they are compared and told at the end of the turn. */
+void bus_object_changed(BusObject *o, unsigned changes);
+/* Learns the values without telling: somebody new reads them himself. */
+void bus_object_learn(BusObject *o);
 /* The getter of every property: finds the row and appends the value. */
-int bus_interface_get(Bus *b, BusInterface *i, const char *property, sd_bus_message *reply);
+int bus_object_get(const BusObject *o, const char *property, sd_bus_message *reply);
+/* Tells all that is dirty. */
+void bus_tell_changes(Bus *b);
 
 /* ---- calls.c ---- */
 
@@ -104,14 +174,75 @@ void bus_calls_drop(Bus *b, bool answer);
 
 /* ---- one file per interface ---- */
 
-extern const sd_bus_vtable bus_service_vtable[], bus_node_vtable[], bus_log_control_vtable[];
-void bus_service_init(Bus *b);
-void bus_node_init(Bus *b);
+extern const sd_bus_vtable bus_service_vtable[], bus_node_vtable[], bus_manager_vtable[], bus_instance_vtable[], bus_job_vtable[],
+        bus_log_control_vtable[];
+extern const BusInterface bus_service_interface, bus_node_interface, bus_manager_interface;
 /* A filter: the writable properties of LogControl1 go through polkit too, which a property's setter cannot wait for. */
 int bus_log_control_filter(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* The periodic tasks of @m, of any class, or NULL: none. */
 const PeriodicTask *bus_manager_tasks(Manager *m, size_t *ret_n);
+
+/* ---- bus-instance.c: the instances of the manager's table ---- */
+
+/* An instance on the bus: what handlers of org.nova.Compute1.Instance get as userdata. It may be gone the next time. */
+struct BusInstance {
+        BusObject object;               /* first; object.bus is the Bus */
+        const InstanceView *view;
+        BusJob *first_job, *last_job;   /* about it, oldest first */
+        BusInstance *previous, *next;   /* all there are, in the order they came */
+        char path[];
+};
+
+/* Adds what is in the table now, and follows it. NULL: there is none any more, all go. */
+void bus_instances_set_table(Bus *b, InstanceTable *t);
+BusInstance *bus_instance_find(const Bus *b, const char *uuid); /* NULL = there is none */
+/* The path of an instance of that uuid, whether there is one or not: malloc'ed, NULL when out of memory. */
+char *bus_instance_path(const char *uuid);
+int bus_instance_object_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
+int bus_instance_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
+/* A name as GetInstance takes it. NULL with @error: none, or several. */
+BusInstance *bus_instance_by_name(const Bus *b, const char *name, sd_bus_error *error);
+/* Its jobs changed. */
+void bus_instance_jobs_changed(BusInstance *i);
+
+/* ---- bus-job.c: the operations that change something ---- */
+
+struct BusJob {
+        BusObject object;               /* first */
+        const JobView *view;
+        BusInstance *instance;          /* NULL = none, or there is no such object */
+        BusJob *of_instance_previous, *of_instance_next;
+        BusJob *previous, *next;
+        bool added;                     /* the bus was told of the object */
+        char path[JOB_PATH_MAX];
+};
+
+void bus_jobs_set_table(Bus *b, JobTable *t);
+void bus_job_path(uint64_t id, char ret[static JOB_PATH_MAX]);
+int bus_job_object_find(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
+int bus_job_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
+/* @i has come, or goes: its jobs are found, or let go. */
+void bus_jobs_join_instance(Bus *b, BusInstance *i);
+void bus_jobs_leave_instance(BusInstance *i);
+
+/* The service's list of calls beyond their deadline is another. */
+void bus_jobs_stalled_changed(Bus *b);
+
+/* Begins @method of the manager with @args (an object, copied) for the caller of @m, who has been authorized, as an operation
+ * of origin bus. The call is answered when it is accepted: with the job's path, or what @answer appends (@data is malloc'ed
+ * or NULL, and taken over in every case); or with the exception that it ended with before. Returns 1, or -errno with @error: for
+ * a handler to return. */
+int bus_job_begin(Bus *b, sd_bus_message *m, const char *method, const json_t *args, const char *what,
+                  int (*answer)(sd_bus_message *reply, const char *job, void *data), void *data, sd_bus_error *error);
+
+/* ---- instance-verbs.c, manager-verbs.c: handlers of Instance and Manager ---- */
+
+int bus_instance_verb(sd_bus_message *m, void *userdata, sd_bus_error *error);  /* @userdata: the BusInstance */
+int bus_manager_verb(sd_bus_message *m, void *userdata, sd_bus_error *error);   /* @userdata: the Bus */
+
+/* Reads options, of which the verb knows none: InvalidArgs with the name of one. Returns 0 or -errno with @error. */
+int bus_refuse_options(sd_bus_message *m, sd_bus_error *error);
 
 /* ---- bus-verbs.c: handlers ---- */
 

@@ -113,7 +113,8 @@ static int stats(const ComputeNode *node, BusValue *ret) {
 }
 
 /* The one place that says what a property is; empty before the resources are known, and for managers of another kind. */
-static int node_value(Bus *b, size_t property, BusValue *ret) {
+static int node_value(const BusObject *o, size_t property, BusValue *ret) {
+        Bus *b = o->bus;
         static const ComputeNode no_node = {};
         const ComputeManager *m = b->manager ? compute_manager_from(b->manager) : NULL;
         const ComputeNode *node = m && compute_manager_node(m) ? compute_manager_node(m) : &no_node;
@@ -217,17 +218,15 @@ static int property_get(sd_bus *bus _unused_, const char *path _unused_, const c
                         sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_) {
         Bus *b = userdata;
 
-        return bus_interface_get(b, &b->node_interface, property, reply);
+        return bus_object_get(&b->node_object, property, reply);
 }
 
-void bus_node_init(Bus *b) {
-        b->node_interface = (BusInterface) {
-                .name = "org.nova.Compute1.Node",
-                .properties = node_properties,
-                .n = ELEMENTSOF(node_properties),
-                .value = node_value,
-        };
-}
+const BusInterface bus_node_interface = {
+        .name = NODE_INTERFACE,
+        .properties = node_properties,
+        .n = ELEMENTSOF(node_properties),
+        .value = node_value,
+};
 
 #define PROPERTY(name, signature) SD_BUS_PROPERTY(name, signature, property_get, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
 

@@ -129,7 +129,8 @@ static int timer_names(Service *s, BusValue *ret) {
 }
 
 /* The one place that says what a property is; without a service each is empty. */
-static int service_value(Bus *b, size_t property, BusValue *ret) {
+static int service_value(const BusObject *o, size_t property, BusValue *ret) {
+        Bus *b = o->bus;
         static const ServiceRecord no_record = {};
         static const RpcStatus no_broker = {};
         Service *s = b->service;
@@ -243,17 +244,15 @@ static int property_get(sd_bus *bus _unused_, const char *path _unused_, const c
                         sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_) {
         Bus *b = userdata;
 
-        return bus_interface_get(b, &b->service_interface, property, reply);
+        return bus_object_get(&b->service_object, property, reply);
 }
 
-void bus_service_init(Bus *b) {
-        b->service_interface = (BusInterface) {
-                .name = "org.nova.Compute1.Service",
-                .properties = service_properties,
-                .n = ELEMENTSOF(service_properties),
-                .value = service_value,
-        };
-}
+const BusInterface bus_service_interface = {
+        .name = SERVICE_INTERFACE,
+        .properties = service_properties,
+        .n = ELEMENTSOF(service_properties),
+        .value = service_value,
+};
 
 /* ---- lists ---- */
 

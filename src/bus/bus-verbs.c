@@ -16,17 +16,7 @@ static int shown_length(const char *s) {
         return (int) n;
 }
 
-/* The part all verbs share: no options that we do not know, then polkit. Returns 1 to go on, 0 when asked (the handler
- * returns 1 and is called again), or -errno with @error. */
-static int verb_authorize(Bus *b, sd_bus_message *m, const char *verb, const char *action, const char *task, sd_bus_error *error) {
-        _cleanup_free_ char *owned = NULL;
-        const char *details[] = {
-                "verb", verb,
-                "host", bus_text(b->service ? service_host(b->service) : NULL, &owned),
-                "binary", b->service ? strempty(service_binary(b->service)) : "",
-                task ? "task" : NULL, task,
-                NULL,
-        };
+int bus_refuse_options(sd_bus_message *m, sd_bus_error *error) {
         const char *option;
         int r;
 
@@ -41,6 +31,25 @@ static int verb_authorize(Bus *b, sd_bus_message *m, const char *verb, const cha
         if (r > 0)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Unknown option '%.*s': %s takes none",
                                          shown_length(option), option, sd_bus_message_get_member(m));
+        return 0;
+}
+
+/* The part all verbs share: no options that we do not know, then polkit. Returns 1 to go on, 0 when asked (the handler
+ * returns 1 and is called again), or -errno with @error. */
+static int verb_authorize(Bus *b, sd_bus_message *m, const char *verb, const char *action, const char *task, sd_bus_error *error) {
+        _cleanup_free_ char *owned = NULL;
+        const char *details[] = {
+                "verb", verb,
+                "host", bus_text(b->service ? service_host(b->service) : NULL, &owned),
+                "binary", b->service ? strempty(service_binary(b->service)) : "",
+                task ? "task" : NULL, task,
+                NULL,
+        };
+        int r;
+
+        r = bus_refuse_options(m, error);
+        if (r < 0)
+                return r;
         return authority_check(b->authority, m, action, details, error);
 }
 

@@ -6,6 +6,7 @@
 
 #include "basic/log.h"
 #include "basic/time-util.h"
+#include "compute/manager.h"
 
 #define BUS_LIMIT_USEC (5 * USEC_PER_SEC)               /* a bus that does not answer must not hold up the start */
 #define FLUSH_LIMIT_USEC (200 * USEC_PER_MSEC)
@@ -17,78 +18,15 @@ bool bus_connected(const Bus *b) {
         return b->bus && b->named;
 }
 
-/* ---- properties ---- */
-
-static const BusProperty *interface_find(const BusInterface *i, const char *name, size_t *ret) {
-        for (size_t n = 0; n < i->n; n++)
-                if (streq(i->properties[n].name, name)) {
-                        *ret = n;
-                        return i->properties + n;
-                }
-        return NULL;
-}
-
-int bus_interface_get(Bus *b, BusInterface *i, const char *property, sd_bus_message *reply) {
-        BusValue v = {};
-        size_t n;
-        int r;
-
-        if (!interface_find(i, property, &n))
-                return -ENOENT;
-        r = i->value(b, n, &v);
-        if (r >= 0)
-                r = bus_value_append(&v, reply);
-        bus_value_done(&v);
-        return r;
-}
-
-void bus_interface_changed(Bus *b, BusInterface *i, unsigned changes) {
-        for (size_t n = 0; n < i->n; n++)
-                if (i->properties[n].changes & changes)
-                        i->dirty |= UINT64_C(1) << n;
-        if (i->dirty && bus_connected(b))
-                (void) sd_event_source_set_enabled(b->tell, SD_EVENT_ONESHOT);
-}
-
-/* Compares what is dirty with what was told; collects the names of what is different (or, with @names NULL, only learns
- * the values, which somebody new on the bus reads for himself). */
-static size_t interface_differences(Bus *b, BusInterface *i, const char **names) {
-        size_t n_names = 0;
-
-        for (size_t n = 0; n < i->n; n++) {
-                BusValue v = {};
-                uint64_t hash;
-
-                if (!(i->dirty & UINT64_C(1) << n) || i->value(b, n, &v) < 0)
-                        continue;
-                hash = bus_value_hash(&v);
-                bus_value_done(&v);
-                if (names && hash != i->told[n])
-                        names[n_names++] = i->properties[n].name;
-                i->told[n] = hash;
-        }
-        i->dirty = 0;
-        return n_names;
-}
-
-static void interface_tell(Bus *b, BusInterface *i) {
-        const char *names[PROPERTIES_MAX + 1] = {};
-        int r;
-
-        if (!i->dirty || interface_differences(b, i, names) == 0)
-                return;
-        r = sd_bus_emit_properties_changed_strv(b->bus, BUS_PATH, i->name, (char **) names);
-        if (r < 0)
-                log_debug("changes of %s could not be told: %s", i->name, strerror(-r));
+bool bus_can_tell(const Bus *b) {
+        return bus_connected(b);
 }
 
 static int bus_on_tell(sd_event_source *s _unused_, void *userdata) {
         Bus *b = userdata;
 
-        if (bus_connected(b)) {
-                interface_tell(b, &b->service_interface);
-                interface_tell(b, &b->node_interface);
-        }
+        if (bus_connected(b))
+                bus_tell_changes(b);
         return 0;
 }
 
@@ -97,7 +35,9 @@ static int bus_on_tell(sd_event_source *s _unused_, void *userdata) {
 static void bus_on_service_changed(unsigned what, void *userdata) {
         Bus *b = userdata;
 
-        bus_interface_changed(b, &b->service_interface, what);
+        bus_object_changed(&b->service_object, what);
+        if (what & SERVICE_CHANGED_STALLED)
+                bus_jobs_stalled_changed(b);
         if (what & SERVICE_CHANGED_STATE)
                 bus_calls_on_state(b);
 }
@@ -105,9 +45,10 @@ static void bus_on_service_changed(unsigned what, void *userdata) {
 static void bus_on_manager_changed(unsigned what, void *userdata) {
         Bus *b = userdata;
 
-        bus_interface_changed(b, &b->node_interface, what);
+        bus_object_changed(&b->node_object, what);
+        bus_object_changed(&b->manager_object, what);
         /* the manager's trouble is part of the service's */
-        bus_interface_changed(b, &b->service_interface, SERVICE_CHANGED_STATE);
+        bus_object_changed(&b->service_object, SERVICE_CHANGED_STATE);
 }
 
 int bus_set_service(Bus *b, Service *service) {
@@ -126,8 +67,12 @@ int bus_set_service(Bus *b, Service *service) {
                 r = observers_add(service_observers(service), bus_on_service_changed, b);
         if (r >= 0 && b->manager)
                 r = observers_add(&b->manager->observers, bus_on_manager_changed, b);
-        bus_interface_changed(b, &b->service_interface, UINT32_MAX);
-        bus_interface_changed(b, &b->node_interface, UINT32_MAX);
+        bus_jobs_set_table(b, service ? service_job_table(service) : NULL);
+        bus_instances_set_table(b, b->manager && compute_manager_from(b->manager) ?
+                                   compute_manager_instances(compute_manager_from(b->manager)) : NULL);
+        bus_object_changed(&b->service_object, UINT32_MAX);
+        bus_object_changed(&b->node_object, UINT32_MAX);
+        bus_object_changed(&b->manager_object, UINT32_MAX);
         return MIN(r, 0);
 }
 
@@ -165,9 +110,15 @@ static void bus_is_named(Bus *b) {
         if (b->was_lost)
                 log_event(LOG_LEVEL_INFO, MESSAGE_BUS_CONNECTED, NULL, "on the system bus as %s", b->name);
         b->was_lost = false;
-        b->service_interface.dirty = b->node_interface.dirty = UINT64_MAX;
-        (void) interface_differences(b, &b->service_interface, NULL);
-        (void) interface_differences(b, &b->node_interface, NULL);
+        bus_object_learn(&b->service_object);
+        bus_object_learn(&b->node_object);
+        bus_object_learn(&b->manager_object);
+        for (BusInstance *i = b->first_instance; i; i = i->next)
+                bus_object_learn(&i->object);
+        for (BusJob *j = b->first_job; j; j = j->next) {
+                bus_object_learn(&j->object);
+                j->added = true;
+        }
 }
 
 static int bus_on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {
@@ -223,9 +174,20 @@ static int bus_export(Bus *b) {
 
         r = sd_bus_add_filter(b->bus, NULL, bus_keep_early, b);
         if (r >= 0)
-                r = sd_bus_add_object_vtable(b->bus, NULL, BUS_PATH, b->service_interface.name, bus_service_vtable, b);
+                r = sd_bus_add_object_vtable(b->bus, NULL, BUS_PATH, SERVICE_INTERFACE, bus_service_vtable, b);
         if (r >= 0)
-                r = sd_bus_add_object_vtable(b->bus, NULL, BUS_PATH, b->node_interface.name, bus_node_vtable, b);
+                r = sd_bus_add_object_vtable(b->bus, NULL, BUS_PATH, NODE_INTERFACE, bus_node_vtable, b);
+        if (r >= 0)
+                r = sd_bus_add_object_vtable(b->bus, NULL, BUS_PATH, MANAGER_INTERFACE, bus_manager_vtable, b);
+        if (r >= 0)
+                r = sd_bus_add_fallback_vtable(b->bus, NULL, INSTANCES_PATH, INSTANCE_INTERFACE, bus_instance_vtable,
+                                               bus_instance_object_find, b);
+        if (r >= 0)
+                r = sd_bus_add_node_enumerator(b->bus, NULL, INSTANCES_PATH, bus_instance_enumerate, b);
+        if (r >= 0)
+                r = sd_bus_add_fallback_vtable(b->bus, NULL, JOBS_PATH, JOB_INTERFACE, bus_job_vtable, bus_job_object_find, b);
+        if (r >= 0)
+                r = sd_bus_add_node_enumerator(b->bus, NULL, JOBS_PATH, bus_job_enumerate, b);
         if (r >= 0)
                 r = sd_bus_add_object_manager(b->bus, NULL, BUS_PATH);
         if (r >= 0)
@@ -346,8 +308,9 @@ int bus_new(Bus **ret, sd_event *event, Launcher *launcher, const BusCallbacks *
         if (callbacks)
                 b->callbacks = *callbacks;
         b->name = b->callbacks.name ? b->callbacks.name : BUS_NAME;
-        bus_service_init(b);
-        bus_node_init(b);
+        bus_object_init(&b->service_object, b, &bus_service_interface, BUS_PATH, b->service_told);
+        bus_object_init(&b->node_object, b, &bus_node_interface, BUS_PATH, b->node_told);
+        bus_object_init(&b->manager_object, b, &bus_manager_interface, BUS_PATH, b->manager_told);
         r = authority_new(&b->authority, event);
         if (r >= 0)
                 r = bus_add_sources(b);

@@ -47,6 +47,7 @@ BusCall *bus_call_free(BusCall *c) {
         if (c->bus)
                 bus_call_unlink(c);
         sd_bus_message_unref(c->message);
+        free(c->data);
         free(c);
         return NULL;
 }
@@ -112,7 +113,7 @@ void bus_calls_on_no_service(Bus *b) {
                 next = c->next;
                 if (c->wait == WAIT_STOPPED)
                         bus_call_finish(c, 0, NULL);
-                else if (c->wait == WAIT_STARTED)
+                else if (c->wait == WAIT_STARTED || c->wait == WAIT_JOB)
                         bus_call_finish(c, -ECANCELED, NULL);
         }
 }

@@ -9,6 +9,9 @@
 #define BUS_ERROR_BUSY "org.nova.Compute1.Error.Busy"                           /* starting or stopping is under way */
 #define BUS_ERROR_START_FAILED "org.nova.Compute1.Error.StartFailed"
 #define BUS_ERROR_NO_SUCH_TASK "org.nova.Compute1.Error.NoSuchTask"
+#define BUS_ERROR_NO_SUCH_INSTANCE "org.nova.Compute1.Error.NoSuchInstance"
+#define BUS_ERROR_AMBIGUOUS_NAME "org.nova.Compute1.Error.AmbiguousName"        /* several instances have it */
+#define BUS_ERROR_NOT_CANCELLABLE "org.nova.Compute1.Error.NotCancellable"      /* the job has no safe point to stop at any more */
 #define BUS_ERROR_MODEL_DISCONNECTED "org.nova.Compute1.Error.ModelDisconnected"        /* the database */
 #define BUS_ERROR_HYPERVISOR_UNAVAILABLE "org.nova.Compute1.Error.HypervisorUnavailable"
 #define BUS_ERROR_CONFIG_INVALID "org.nova.Compute1.Error.ConfigInvalid"

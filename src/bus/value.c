@@ -66,6 +66,25 @@ static int append_text(sd_bus_message *m, const char *s) {
         return sd_bus_message_append_basic(m, 's', bus_text(s, &owned));
 }
 
+int bus_append_entry(sd_bus_message *m, const char *key, const char *type, const void *value) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append_basic(m, 's', key);
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', type);
+        if (r >= 0)
+                r = *type == 's' ? append_text(m, value) : sd_bus_message_append_basic(m, *type, value);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+int bus_append_text_entry(sd_bus_message *m, const char *key, const char *value) {
+        return bus_append_entry(m, key, "s", strempty(value));
+}
+
 /* A flat list of strings as an array of strings, or of entries or structs of as many strings as the signature has. */
 static int append_texts(const BusValue *v, sd_bus_message *m) {
         const char *contents = v->type + 1;
@@ -83,8 +102,8 @@ static int append_texts(const BusValue *v, sd_bus_message *m) {
         while (r >= 0 && s && *s) {
                 if (container)
                         r = sd_bus_message_open_container(m, container, inner);
-                for (size_t i = 0; i < each && r >= 0; i++)
-                        r = append_text(m, *s++);
+                for (size_t i = 0; i < each && r >= 0; i++, s++)
+                        r = *contents == 'o' ? sd_bus_message_append_basic(m, 'o', *s) : append_text(m, *s);
                 if (r >= 0 && container)
                         r = sd_bus_message_close_container(m);
         }
@@ -94,6 +113,8 @@ static int append_texts(const BusValue *v, sd_bus_message *m) {
 int bus_value_append(const BusValue *v, sd_bus_message *m) {
         int flag;
 
+        if (v->append)
+                return v->append(m, v->data);
         switch (v->type[0]) {
         case 's':
                 return append_text(m, v->s);
@@ -108,27 +129,34 @@ int bus_value_append(const BusValue *v, sd_bus_message *m) {
 }
 
 /* FNV-1a: equality of what was and what is, not of what somebody might contrive. */
-static uint64_t hash_bytes(uint64_t h, const void *data, size_t n) {
+uint64_t bus_hash(uint64_t h, const void *data, size_t n) {
         for (const unsigned char *p = data; n > 0; n--, p++)
                 h = (h ^ *p) * UINT64_C(0x100000001b3);
         return h;
 }
 
-uint64_t bus_value_hash(const BusValue *v) {
-        uint64_t h = UINT64_C(0xcbf29ce484222325);
+uint64_t bus_hash_text(uint64_t h, const char *s) {
+        s = strempty(s);
+        return bus_hash(h, s, strlen(s) + 1);
+}
 
+uint64_t bus_value_hash(const BusValue *v) {
+        uint64_t h = BUS_HASH_BEGIN;
+
+        if (v->append)
+                return v->hash;
         switch (v->type[0]) {
         case 's':
-                return hash_bytes(h, strempty(v->s), strlen(strempty(v->s)));
+                return bus_hash(h, strempty(v->s), strlen(strempty(v->s)));
         case 'b':
-                return hash_bytes(h, &v->b, sizeof v->b);
+                return bus_hash(h, &v->b, sizeof v->b);
         case 'u':
-                return hash_bytes(h, &v->u, sizeof v->u);
+                return bus_hash(h, &v->u, sizeof v->u);
         case 'a':
                 for (const char *const *s = v->as; s && *s; s++)
-                        h = hash_bytes(h, *s, strlen(*s) + 1);
+                        h = bus_hash(h, *s, strlen(*s) + 1);
                 return h;
         default:
-                return hash_bytes(h, &v->t, sizeof v->t);
+                return bus_hash(h, &v->t, sizeof v->t);
         }
 }

@@ -18,6 +18,10 @@ typedef struct BusValue {
                 const char *const *as;  /* "as", and "a{ss}", "a(sss)" flat; NULL-terminated, or NULL */
         };
         const char **owned;             /* the array if it is ours; the strings never are */
+        /* Of any other type: appends @data, and is told apart from others by @hash. */
+        int (*append)(sd_bus_message *m, const void *data);
+        const void *data;
+        uint64_t hash;
 } BusValue;
 
 #define BUS_STRING(v) (BusValue){ .type = "s", .s = (v) }
@@ -26,6 +30,7 @@ typedef struct BusValue {
 #define BUS_UINT64(v) (BusValue){ .type = "t", .t = (v) }
 #define BUS_INT64(v) (BusValue){ .type = "x", .x = (v) }
 #define BUS_DOUBLE(v) (BusValue){ .type = "d", .d = (v) }
+#define BUS_PATHS(v) (BusValue){ .type = "ao", .as = (v) }
 #define BUS_STRV(v) (BusValue){ .type = "as", .as = (v) }
 
 void bus_value_done(BusValue *v);
@@ -33,6 +38,13 @@ void bus_value_done(BusValue *v);
 int bus_value_append(const BusValue *v, sd_bus_message *m);
 /* Equal values have the same. */
 uint64_t bus_value_hash(const BusValue *v);
+/* For @hash: begins with BUS_HASH_BEGIN. */
+#define BUS_HASH_BEGIN UINT64_C(0xcbf29ce484222325)
+uint64_t bus_hash(uint64_t hash, const void *data, size_t n);
+uint64_t bus_hash_text(uint64_t hash, const char *s);           /* with its end; NULL is "" */
+/* A member of an a{sv}; text that is no UTF-8 is made so. */
+int bus_append_text_entry(sd_bus_message *m, const char *key, const char *value);
+int bus_append_entry(sd_bus_message *m, const char *key, const char *type, const void *value);
 
 /* D-Bus takes UTF-8 only, and drops who sends anything else, while names and errors may come from anywhere. Returns @s
  * itself if it is valid, else a copy in *ret_owned with the bytes that are not as \xNN, "" when out of memory. */

@@ -208,6 +208,18 @@ uint64_t service_requests(const Service *s) {
 uint64_t service_failures(const Service *s) {
         return 2;
 }
+bool service_is_stalled(const Service *s, const char *name, const char *key) {
+        return false;
+}
+JobTable *service_job_table(const Service *s) {
+        return NULL;
+}
+int service_begin(Service *s, const char *method, const json_t *args, RequestContext *c, uint64_t *ret_id, NovaException *e) {
+        return -ESHUTDOWN;
+}
+int service_cancel_operation(Service *s, uint64_t id) {
+        return -ENOENT;
+}
 char *const *service_stalled(const Service *s) {
         return (char *const *) s->stalled;
 }
@@ -237,6 +249,9 @@ bool compute_manager_hypervisor_connected(const ComputeManager *m) {
 }
 const char *compute_manager_hypervisor_error(const ComputeManager *m) {
         return "";
+}
+InstanceTable *compute_manager_instances(const ComputeManager *m) {
+        return NULL;
 }
 const char *compute_manager_driver_name(const ComputeManager *m) {
         return "fixture";

@@ -11,7 +11,8 @@ from jeepney.bus_messages import DBus
 from jeepney.io.blocking import open_dbus_connection
 
 NAME, PATH = 'org.nova.Compute1', '/org/nova/Compute1'
-SERVICE, NODE = NAME + '.Service', NAME + '.Node'
+SERVICE, NODE, MANAGER = NAME + '.Service', NAME + '.Node', NAME + '.Manager'
+INSTANCE, JOB = NAME + '.Instance', NAME + '.Job'
 PROPERTIES = 'org.freedesktop.DBus.Properties'
 POLKIT = 'org.freedesktop.PolicyKit1'
 

@@ -13,7 +13,7 @@ import unittest
 import xml.etree.ElementTree as ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from busclient import NAME, NODE, PATH, POLKIT, PROPERTIES, SERVICE, Client, Error  # noqa: E402
+from busclient import MANAGER, NAME, NODE, PATH, POLKIT, PROPERTIES, SERVICE, Client, Error  # noqa: E402
 from novatest import BUILD, SLOW, SOURCE, eventually  # noqa: E402
 
 FIXTURE = os.path.join(BUILD, 'tests', 'integration', 'bus-fixture')
@@ -121,8 +121,8 @@ class Interfaces(BusTest):
     def test_introspection_equals_the_installed_xml_both_ways(self):
         found = introspected(self.bob)
         self.assertIn('org.freedesktop.DBus.ObjectManager', found)
-        self.assertEqual({n for n in found if n.startswith(NAME)}, {SERVICE, NODE})
-        for name in (SERVICE, NODE):
+        self.assertEqual({n for n in found if n.startswith(NAME)}, {SERVICE, NODE, MANAGER})
+        for name in (SERVICE, NODE, MANAGER):
             file = ElementTree.parse(os.path.join(SOURCE, 'dbus', name + '.xml')).getroot().find('interface')
             self.assertEqual(file.get('name'), name)
             self.assertEqual(found[name], introspected(None, file))

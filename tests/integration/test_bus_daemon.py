@@ -12,7 +12,7 @@ import unittest
 import xml.etree.ElementTree as ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from busclient import NODE, SERVICE, Client, Error  # noqa: E402
+from busclient import MANAGER, NODE, SERVICE, Client, Error  # noqa: E402
 from novatest import BUILD, SLOW, SOURCE, Daemon, eventually  # noqa: E402
 from test_bus import CHALLENGE, ERROR, LOG_INTERFACE, LOG_PATH, introspected  # noqa: E402
 
@@ -101,7 +101,7 @@ class RunningDaemon(DaemonTest):
     # checklist: 22, 79
     def test_introspection_equals_the_xml_both_ways(self):
         found = introspected(self.bob)
-        for name in (SERVICE, NODE):
+        for name in (SERVICE, NODE, MANAGER):
             file = ElementTree.parse(os.path.join(SOURCE, 'dbus', name + '.xml')).getroot().find('interface')
             self.assertEqual(found[name], introspected(None, file))
 

@@ -1,0 +1,117 @@
+/* org.nova.Compute1.Manager: what concerns instances and jobs as a whole. Its verbs are in manager-verbs.c. */
+#include "bus/bus-internal.h"
+
+#include <errno.h>
+
+#include "compute/compute.h"
+#include "compute/manager.h"
+
+typedef enum ManagerProperty {
+        PROPERTY_N_INSTANCES,
+        PROPERTY_N_JOBS,
+        PROPERTY_N_DRIFT,
+        PROPERTY_FLAVORS,
+        PROPERTY_NETWORKS,
+        PROPERTY_IMAGES,
+        _MANAGER_PROPERTY_MAX,
+} ManagerProperty;
+
+static const BusProperty manager_properties[_MANAGER_PROPERTY_MAX] = {
+        [PROPERTY_N_INSTANCES] = { "NInstances", BUS_MANAGER_CHANGED_INSTANCES },
+        [PROPERTY_N_JOBS] = { "NJobs", BUS_MANAGER_CHANGED_JOBS },
+        [PROPERTY_N_DRIFT] = { "NDrift", MANAGER_CHANGED_INSTANCES },
+        [PROPERTY_FLAVORS] = { "Flavors", MANAGER_CHANGED_INSTANCES },
+        [PROPERTY_NETWORKS] = { "Networks", MANAGER_CHANGED_INSTANCES },
+        [PROPERTY_IMAGES] = { "Images", MANAGER_CHANGED_INSTANCES },
+};
+
+static int append_nothing(sd_bus_message *m, const void *data) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'a', data);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+/* The one place that says what a property is. */
+static int manager_value(const BusObject *o, size_t property, BusValue *ret) {
+        const Bus *b = o->bus;
+
+        switch ((ManagerProperty) property) {
+        case PROPERTY_N_INSTANCES:
+                *ret = BUS_UINT32(b->n_instances);
+                return 0;
+        case PROPERTY_N_JOBS:
+                *ret = BUS_UINT32(b->n_jobs);
+                return 0;
+        case PROPERTY_N_DRIFT:
+                *ret = BUS_UINT32(0);
+                return 0;
+        case PROPERTY_FLAVORS:
+                *ret = (BusValue) { .type = "a(sutt)", .append = append_nothing, .data = "(sutt)" };
+                return 0;
+        case PROPERTY_NETWORKS:
+                *ret = (BusValue) { .type = "a(ss)", .append = append_nothing, .data = "(ss)" };
+                return 0;
+        case PROPERTY_IMAGES:
+                *ret = (BusValue) { .type = "a(ssst)", .append = append_nothing, .data = "(ssst)" };
+                return 0;
+        case _MANAGER_PROPERTY_MAX:
+                break;
+        }
+        return -ENOENT;
+}
+
+const BusInterface bus_manager_interface = {
+        .name = MANAGER_INTERFACE,
+        .properties = manager_properties,
+        .n = ELEMENTSOF(manager_properties),
+        .value = manager_value,
+};
+
+static int property_get(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_, const char *property,
+                        sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_) {
+        const Bus *b = userdata;
+
+        return bus_object_get(&b->manager_object, property, reply);
+}
+
+static int method_get_instance(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const BusInstance *i;
+        const char *name;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r < 0)
+                return r;
+        i = bus_instance_by_name(userdata, name, error);
+        return i ? sd_bus_reply_method_return(m, "o", i->path) : -ENOENT;
+}
+
+#define PROPERTY(name, signature) SD_BUS_PROPERTY(name, signature, property_get, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
+
+const sd_bus_vtable bus_manager_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_METHOD_WITH_ARGS("CreateInstance", SD_BUS_ARGS("a{sv}", properties), SD_BUS_RESULT("o", instance, "o", job),
+                                bus_manager_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetInstance", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", instance), method_get_instance,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListDrift", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssst)", drift), bus_manager_verb,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ListStalled", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssto)", stalled), bus_manager_verb,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("RecoverDryRun", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("aa{sv}", plan), bus_manager_verb,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Recover", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), bus_manager_verb,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetMetrics", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", text), bus_manager_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+        PROPERTY("NInstances", "u"),
+        PROPERTY("NJobs", "u"),
+        PROPERTY("NDrift", "u"),
+        PROPERTY("Flavors", "a(sutt)"),
+        PROPERTY("Networks", "a(ss)"),
+        PROPERTY("Images", "a(ssst)"),
+        SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("t", id, "o", job), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("t", id, "o", job, "s", result, "a{sv}", details), 0),
+        SD_BUS_SIGNAL("DriftChanged", "", 0),
+        SD_BUS_VTABLE_END,
+};
