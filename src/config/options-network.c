@@ -8,8 +8,8 @@ const Option options_network[] = {
         MULTI("network", NULL, "A local network, as name=private,cidr=10.1.0.0/24: a list of key=value. Keys: name; id (a uuid, else "
               "made of the name); cidr (one of each version of IP); bridge (else br and 11 characters of the id); interface (of this "
               "host, put into the bridge); vlan (on the interface); vxlan and remote (its peer or group); gateway, dns, range "
-              "(FIRST-LAST that guests get); address (this host's own on the bridge); dhcp=yes (served by dnsmasq); mtu; vif=tap "
-              "(made here, not by the hypervisor)."),
+              "(FIRST-LAST that guests get); address (this host's own on the bridge); dhcp=yes (served by dnsmasq); "
+              "filter=no (guests are not kept from being others); mtu; vif=tap (made here, not by the hypervisor; not filtered)."),
         MULTI("network_port", NULL, "A port that instances may ask for by its id: id=<uuid>,network=private,mac=fa:16:3e:00:00:05,"
               "address=10.1.0.5."),
         STRING("networks_path", "$state_path/networks", "Directory of the networks' files."),

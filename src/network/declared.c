@@ -242,6 +242,7 @@ static int set_number(const Reader *r, const char *key, const char *value, int64
 
 static int set_network_key(const Reader *r, Draft *d, const char *key, const char *value) {
         DeclaredNetwork *n = &d->net;
+        bool filter = true;
         int64_t number;
         int q;
 
@@ -291,6 +292,11 @@ static int set_network_key(const Reader *r, Draft *d, const char *key, const cha
                 d->has_dhcp = true;
                 return read_flag(r, key, value, &n->dhcp);
         }
+        if (streq(key, "filter")) {
+                q = read_flag(r, key, value, &filter);
+                n->no_filter = !filter;
+                return q;
+        }
         if (streq(key, "vif")) {
                 for (int t = 0; t < _VIF_TYPE_MAX; t++)
                         if (streq(value, vif_types[t])) {
@@ -300,7 +306,7 @@ static int set_network_key(const Reader *r, Draft *d, const char *key, const cha
                 return refuse(r, key, value, "must be bridge or tap");
         }
         return refuse(r, key, value, "there is no such key; there are name, id, cidr, bridge, interface, vlan, vxlan, remote, "
-                      "gateway, address, range, dns, dhcp, mtu, vif");
+                      "gateway, address, range, dns, dhcp, filter, mtu, vif");
 }
 
 /* ---- what belongs together ---- */

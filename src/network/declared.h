@@ -40,6 +40,7 @@ typedef struct DeclaredNetwork {
         IpAddress dns[NETWORK_DNS_MAX];
         size_t n_dns;
         bool dhcp;
+        bool no_filter;                 /* guests may say that they are others */
         unsigned mtu;                   /* 0 = the kernel's */
         VifType vif;
         char *origin;                   /* "/etc/nova/nova.conf:12" */

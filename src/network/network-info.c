@@ -99,6 +99,8 @@ json_t *vif_to_json(const VirtualInterface *v, const DeclaredNetwork *n, const c
         /* The driver takes the tap that we made, as it is. */
         if (details && n->vif == VIF_TAP)
                 (void) json_object_set_new(details, "unmanaged_tap", json_true());
+        if (details && n->vif == VIF_BRIDGE && !n->no_filter)
+                (void) json_object_set_new(details, "port_filter", json_true());
         return json_pack("{s:s, s:s, s:s, s:s, s:o, s:{}, s:s, s:n, s:n, s:n, s:b, s:b, s:b, s:{}, s:o}", "id", v->uuid,
                          "address", v->mac, "type", vif_type_to_string(n->vif), "vnic_type", "normal", "details", details, "profile",
                          "devname", device, "ovs_interfaceid", "qbh_params", "qbg_params", "active", 1, "preserve_on_delete",

@@ -10,8 +10,9 @@
 
 #define PREFIX "nova-instance-"
 
-/* What no VIF may do, whatever its addresses are: be somebody else on the Ethernet, be another address, answer for one, or hand
- * out addresses. Defined once per connection of libvirt; the uuids are libvirt's own to give. */
+/* What no VIF may do, whatever its addresses are: be somebody else on the Ethernet, be another address, answer for one, hand out
+ * addresses, or be a router. What falls off the end of a chain is accepted, whatever chains follow: so those that others follow end
+ * with a return. Defined once per connection of libvirt; the uuids are libvirt's own to give. */
 static const struct {
         const char *name, *xml;
 } base_filters[] = {
@@ -39,6 +40,28 @@ static const struct {
           "<filterref filter='nova-no-arp-spoofing'/><filterref filter='nova-no-dhcp-server'/></filter>" },
         { "nova-mac-only",
           "<filter name='nova-mac-only' chain='root'><filterref filter='nova-no-mac-spoofing'/></filter>" },
+        { "nova-no-ipv4",
+          "<filter name='nova-no-ipv4' chain='root'>"
+          "<rule action='drop' direction='out' priority='-450'><mac protocolid='ipv4'/></rule>"
+          "<rule action='drop' direction='out' priority='-450'><mac protocolid='arp'/></rule></filter>" },
+        /* Whoever has addresses of IPv4 only may have those of his link all the same, as every card. */
+        { "nova-no-ipv6-server",
+          "<filter name='nova-no-ipv6-server' chain='ipv6-server' priority='-600'>"
+          "<rule action='drop' direction='out' priority='100'><ipv6 protocol='udp' srcportstart='547'/></rule>"
+          "<rule action='drop' direction='out' priority='110'><ipv6 protocol='icmpv6' type='134'/></rule>"
+          "<rule action='drop' direction='out' priority='120'><ipv6 protocol='icmpv6' type='137'/></rule>"
+          "<rule action='return' direction='out' priority='1000'/></filter>" },
+        { "nova-no-ipv6-spoofing",
+          "<filter name='nova-no-ipv6-spoofing' chain='ipv6-ip' priority='-610'>"
+          "<rule action='return' direction='out' priority='100'><ipv6 srcipaddr='fe80::' srcipmask='10'/></rule>"
+          "<rule action='return' direction='out' priority='110'><ipv6 srcipaddr='::' srcipmask='128'/></rule>"
+          "<rule action='return' direction='out' priority='500'><ipv6 srcipaddr='$IPV6'/></rule>"
+          "<rule action='drop' direction='out' priority='1000'/></filter>" },
+        { "nova-no-ipv6",
+          "<filter name='nova-no-ipv6' chain='ipv6-ip' priority='-610'>"
+          "<rule action='return' direction='out' priority='100'><ipv6 srcipaddr='fe80::' srcipmask='10'/></rule>"
+          "<rule action='return' direction='out' priority='110'><ipv6 srcipaddr='::' srcipmask='128'/></rule>"
+          "<rule action='drop' direction='out' priority='1000'/></filter>" },
 };
 
 static int define(LibvirtUse *u, const char *xml, const Instance *i, NovaException *e) {
@@ -66,29 +89,55 @@ static int define_base(LibvirtUse *u, NovaException *e) {
         return 0;
 }
 
-/* A filter with the addresses of @vif. Without an IPv4 address (a port that has none, or IPv6 only) it guards the MAC alone. @uuid:
- * of the one of this name that there is, or NULL. */
-static int filter_xml(const char *name, const char *uuid, const json_t *vif, char **ret) {
+/* The addresses of @vif of this version. @w: as values of the parameter; NULL: only the number is wanted. */
+static size_t addresses(XmlWriter *w, const json_t *vif, int version) {
         json_t *subnet, *ip;
         size_t a, b, n = 0;
+
+        json_array_foreach(json_object_get(json_object_get(vif, "network"), "subnets"), a, subnet)
+                json_array_foreach(json_object_get(subnet, "ips"), b, ip) {
+                        const char *address = json_member_string(ip, "address");
+
+                        if (!address || json_member_integer(ip, "version", 4) != version)
+                                continue;
+                        n++;
+                        if (w)
+                                xml_empty(w, "parameter", "name", version == 4 ? "IP" : "IPV6", "value", address);
+                }
+        return n;
+}
+
+static void refer(XmlWriter *w, const char *filter, const json_t *vif, int version) {
+        xml_begin(w, "filterref", "filter", filter);
+        (void) addresses(w, vif, version);
+        xml_end(w);
+}
+
+/* A filter with the addresses of @vif. Without any (a port that has none) it guards the MAC alone. @uuid: of the one of this name
+ * that there is, or NULL. */
+static int filter_xml(const char *name, const char *uuid, const json_t *vif, char **ret) {
+        size_t fours = addresses(NULL, vif, 4), sixes = addresses(NULL, vif, 6);
         XmlWriter w;
         int r;
 
         r = xml_writer_init(&w);
         if (r < 0)
                 return r;
-        json_array_foreach(json_object_get(json_object_get(vif, "network"), "subnets"), a, subnet)
-                json_array_foreach(json_object_get(subnet, "ips"), b, ip)
-                        n += json_member_integer(ip, "version", 4) == 4 && json_member_string(ip, "address");
         xml_begin(&w, "filter", "name", name, "chain", "root");
         if (uuid)
                 xml_element(&w, uuid, "uuid");
-        xml_begin(&w, "filterref", "filter", n > 0 ? "nova-base" : "nova-mac-only");
-        json_array_foreach(json_object_get(json_object_get(vif, "network"), "subnets"), a, subnet)
-                json_array_foreach(json_object_get(subnet, "ips"), b, ip)
-                        if (json_member_integer(ip, "version", 4) == 4 && json_member_string(ip, "address"))
-                                xml_empty(&w, "parameter", "name", "IP", "value", json_member_string(ip, "address"));
-        xml_end(&w);
+        if (fours > 0)
+                refer(&w, "nova-base", vif, 4);
+        else
+                xml_empty(&w, "filterref", "filter", "nova-mac-only");
+        if (fours == 0 && sixes > 0)
+                xml_empty(&w, "filterref", "filter", "nova-no-ipv4");
+        if (fours > 0 || sixes > 0)
+                xml_empty(&w, "filterref", "filter", "nova-no-ipv6-server");
+        if (sixes > 0)
+                refer(&w, "nova-no-ipv6-spoofing", vif, 6);
+        else if (fours > 0)
+                xml_empty(&w, "filterref", "filter", "nova-no-ipv6");
         xml_end(&w);
         r = xml_writer_finish(&w, ret);
         xml_writer_done(&w);

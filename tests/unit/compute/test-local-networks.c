@@ -89,7 +89,7 @@ static void the_vif_is_novas_model(void **state _unused_) {
 
         assert_int_equal(json_array_size(info), 1);
         assert_non_null(startswith(mac, "fa:16:3e:"));
-        assert_true(asprintf(&text, "{\"id\": \"%s\", \"address\": \"%s\", \"type\": \"bridge\", \"vnic_type\": \"normal\", \"details\": {},"
+        assert_true(asprintf(&text, "{\"id\": \"%s\", \"address\": \"%s\", \"type\": \"bridge\", \"vnic_type\": \"normal\", \"details\": {\"port_filter\": true},"
                              " \"profile\": {}, \"devname\": \"tap%.11s\", \"ovs_interfaceid\": null, \"qbh_params\": null, \"qbg_params\": null,"
                              " \"active\": true, \"preserve_on_delete\": false, \"delegate_create\": true, \"meta\": {}, \"network\":"
                              " {\"id\": \"d921059f-5698-5cf5-92e0-b8619736caa3\", \"bridge\": \"brd921059f-56\", \"label\": \"private\","

@@ -37,6 +37,7 @@ static void a_name_and_a_cidr_are_enough(void **state _unused_) {
         assert_null(network_table_find(&t, "other"));
         assert_null(n->interface);
         assert_false(n->dhcp);
+        assert_false(n->no_filter);
         assert_int_equal(n->vif, VIF_BRIDGE);
         assert_true(n->vxlan == -1);
         shown(&n->subnets[0].first, "10.1.0.1");
@@ -52,7 +53,7 @@ static void every_key_is_read_over_lines_and_blanks(void **state _unused_) {
         assert_int_equal(network_table_add_network(&t, "name=prod, id=6f9e2a10-0000-4000-8000-00000000000a\n"
                                                    " cidr=fd00:1::/64 cidr=10.2.0.0/16, bridge=br-prod interface=eth1,vlan=100\n"
                                                    " gateway=10.2.0.1,gateway=fd00:1::1 , address=10.2.0.2, address=fd00:1::2\n"
-                                                   " dns=192.0.2.53,dns=2001:db8::53 range=10.2.1.0-10.2.1.255 dhcp=Yes mtu=1450 vif=tap",
+                                                   " dns=192.0.2.53,dns=2001:db8::53 range=10.2.1.0-10.2.1.255 dhcp=Yes filter=no mtu=1450 vif=tap",
                                                    ORIGIN, NULL), 0);
         n = &t.networks[0];
         assert_string_equal(n->id, "6f9e2a10-0000-4000-8000-00000000000a");
@@ -62,6 +63,7 @@ static void every_key_is_read_over_lines_and_blanks(void **state _unused_) {
         assert_int_equal(n->vlan, 100);
         assert_int_equal(n->mtu, 1450);
         assert_true(n->dhcp);
+        assert_true(n->no_filter);
         assert_int_equal(n->vif, VIF_TAP);
         assert_int_equal(n->n_dns, 2);
         assert_int_equal(n->n_subnets, 2);
@@ -121,6 +123,7 @@ static void a_bad_network_names_file_line_value_and_what_is_allowed(void **state
                 { "name=x,cidr=10.0.0.0/24,vxlan=5,remote=192.0.2.1,vlan=3,interface=eth0", "exclude each other" },
                 { "name=x,cidr=10.0.0.0/24,mtu=68", "mtu = '68': must be a number from 576 to 65535" },
                 { "name=x,cidr=10.0.0.0/24,dhcp=perhaps", "dhcp = 'perhaps': must be yes or no" },
+                { "name=x,cidr=10.0.0.0/24,filter=some", "filter = 'some': must be yes or no" },
                 { "name=x,cidr=10.0.0.0/24,vif=ovs", "vif = 'ovs': must be bridge or tap" },
                 { "name=x,cidr=10.0.0.0/24,bridge=a/b", "bridge = 'a/b': must be the name of an interface" },
                 { "name=x,cidr=10.0.0.0/24,bridge=sixteen-letters-", "must be the name of an interface" },
