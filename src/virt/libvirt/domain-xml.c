@@ -71,6 +71,12 @@ static void write_os(XmlWriter *w, const DomainRequest *q) {
         xml_element(w, "hvm", "type", "arch", p->arch, "machine", p->machine);
         if (p->secure_boot)
                 xml_empty(w, "loader", "secure", "yes");
+        else if (p->firmware == FIRMWARE_UEFI) {
+                /* Else libvirt takes the first that it has, which may be one that refuses what nobody signed. */
+                xml_begin(w, "firmware");
+                xml_empty(w, "feature", "enabled", "no", "name", "secure-boot");
+                xml_end(w);
+        }
         if (q->kept ? q->kept->kernel : q->kernel)
                 write_kernel(w, q);
         else if (q->kept && q->kept->boot)
