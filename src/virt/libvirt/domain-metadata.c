@@ -83,6 +83,28 @@ void domain_write_metadata(XmlWriter *w, const DomainRequest *q) {
         xml_end(w);
 }
 
+/* libvirt puts the namespace and its prefix into what is set in a domain that is there, and takes it in no other form. */
+static void drop_namespace(char *xml) {
+        static const char *const drop[] = { " xmlns:nova=\"" NOVA_INSTANCE_NS "\"", "<nova:", "</nova:" };
+        char *to = xml;
+
+        while (*xml) {
+                size_t n = 0;
+
+                for (size_t k = 0; k < ELEMENTSOF(drop) && n == 0; k++)
+                        if (startswith(xml, drop[k])) {
+                                n = strlen(drop[k]);
+                                for (const char *c = drop[k]; *c == '<' || *c == '/'; c++)
+                                        *to++ = *c;
+                        }
+                if (n == 0)
+                        *to++ = *xml++;
+                else
+                        xml += n;
+        }
+        *to = '\0';
+}
+
 int domain_metadata_xml(const DomainRequest *q, char **ret, NovaException *e) {
         XmlWriter w;
         int r;
@@ -93,5 +115,7 @@ int domain_metadata_xml(const DomainRequest *q, char **ret, NovaException *e) {
                 r = xml_writer_finish(&w, ret);
                 xml_writer_done(&w);
         }
+        if (r >= 0)
+                drop_namespace(*ret);
         return r < 0 ? exception_set_errno(e, r, "The metadata of a domain") : 0;
 }

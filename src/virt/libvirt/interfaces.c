@@ -12,6 +12,26 @@ static unsigned affect(virDomainPtr domain) {
         return (virDomainIsPersistent(domain) == 1 ? VIR_DOMAIN_AFFECT_CONFIG : 0u) | (virDomainIsActive(domain) == 1 ? VIR_DOMAIN_AFFECT_LIVE : 0u);
 }
 
+/* What the instance's network will be said to be when this is done: with @vif, or without the one of its id. */
+static json_t *network_then(const Instance *i, const json_t *vif, bool there) {
+        const char *id = json_member_string(vif, "id");
+        json_t *list = NULL, *other;
+        size_t n;
+
+        if (!i->network_info || json_parse(i->network_info, strlen(i->network_info), &list, NULL, 0) < 0 || !json_is_array(list)) {
+                json_decref(list);
+                list = json_array();
+        }
+        json_array_foreach(list, n, other)
+                if (streq_ptr(json_member_string(other, "id"), id)) {
+                        (void) json_array_remove(list, n);
+                        break;
+                }
+        if (there)
+                (void) json_array_append(list, (json_t *) vif);
+        return list;
+}
+
 /* Nova's element in the domain, as the instance is now. */
 static int update_metadata(LibvirtUse *u, virDomainPtr domain, const RequestContext *c, const Instance *i, const json_t *network_info,
                            NovaException *e) {
@@ -45,7 +65,7 @@ static int libvirt_attach_interface(ComputeDriver *driver, const RequestContext 
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         _cleanup_exception_ NovaException why = {};
         _cleanup_free_ char *xml = NULL;
-        json_auto_t *list = json_pack("[O]", vif);
+        json_auto_t *list = json_pack("[O]", vif), *then = network_then(i, vif, true);
         int r;
 
         if (libvirt_use(&u, driver, "attach_interface", e) < 0)
@@ -67,7 +87,7 @@ static int libvirt_attach_interface(ComputeDriver *driver, const RequestContext 
                 (void) libvirt_failed(&u, "libvirt", i, &why);
                 return attach_failed(i, e, &why);
         }
-        (void) update_metadata(&u, domain, context, i, NULL, NULL);     /* told for people: not worth a failure */
+        (void) update_metadata(&u, domain, context, i, then, NULL);     /* told for people: not worth a failure */
         return 0;
 }
 
@@ -155,6 +175,7 @@ static int libvirt_detach_interface(ComputeDriver *driver, const RequestContext 
         _libvirt_use_ LibvirtUse u = {};
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         const char *mac = json_member_string(vif, "address");
+        json_auto_t *then = network_then(i, vif, false);
         _cleanup_free_ char *kept = NULL;
         char filter[64];
         int r;
@@ -186,7 +207,7 @@ static int libvirt_detach_interface(ComputeDriver *driver, const RequestContext 
                         (void) virNWFilterFree(f);
                 }
         }
-        (void) update_metadata(&u, domain, context, i, NULL, NULL);
+        (void) update_metadata(&u, domain, context, i, then, NULL);
         return 0;
 }
 
