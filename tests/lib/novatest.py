@@ -100,8 +100,9 @@ class Daemon:
         with open(self.conf, 'w', encoding='utf-8') as f:
             f.write('[DEFAULT]\n')
             for k, v in self.default.items():
-                if v is not None:
-                    f.write('%s = %s\n' % (k, v))
+                for each in v if isinstance(v, list) else [v]:
+                    if each is not None:
+                        f.write('%s = %s\n' % (k, each))
             for group, values in self.groups.items():
                 f.write('[%s]\n' % group)
                 for k, v in values.items():
