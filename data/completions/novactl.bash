@@ -11,8 +11,9 @@ _novactl() {
     local -A verbs=(
         [NONE]='flavors images networks stalled node update-resources report-state enable recover drift metrics is-online version'
         [MANY]='list status show jobs monitor start stop reboot pause unpause suspend resume unrescue lock unlock delete restore crash-dump
-                quiesce unquiesce'
-        [ONE]='rescue rebuild snapshot backup metadata console console-url diagnostics actions set-password attach-interface detach-interface'
+                quiesce unquiesce reset-network'
+        [ONE]='rescue rebuild snapshot backup metadata console console-url diagnostics actions set-password inject-file attach-interface
+               detach-interface'
         [OTHER]='create cancel disable service help'
     )
     local -A options=(
@@ -33,7 +34,8 @@ _novactl() {
         [attach-interface]='--no-block --fixed-ip='
         [start]='--no-block' [pause]='--no-block' [unpause]='--no-block' [suspend]='--no-block' [resume]='--no-block' [unrescue]='--no-block'
         [snapshot]='--no-block' [backup]='--no-block' [lock]='--no-block' [unlock]='--no-block' [metadata]='--no-block' [restore]='--no-block'
-        [crash-dump]='--no-block' [quiesce]='--no-block' [unquiesce]='--no-block' [detach-interface]='--no-block'
+        [crash-dump]='--no-block' [quiesce]='--no-block' [unquiesce]='--no-block' [detach-interface]='--no-block' [inject-file]='--no-block'
+        [reset-network]='--no-block'
     )
 
     if [[ $cur == = ]]; then
@@ -85,6 +87,10 @@ _novactl() {
         ((n == 0)) && words='start stop reload'
     elif [[ $verb == help ]]; then
         ((n == 0)) && words=${verbs[*]}
+    elif [[ $verb == inject-file && $n == 1 ]]; then
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
     elif [[ $verb == rebuild && $n == 1 ]]; then
         words=$(_novactl_words images)
     elif [[ $verb == attach-interface && $n == 1 ]]; then

@@ -23,7 +23,7 @@ ExitStatus read_input(const char *name, const char *option, char **ret, size_t *
         if (!streq(name, "-")) {
                 fd = owned = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
                 if (fd < 0) {
-                        ctl_error("%s=%s: cannot be opened: %m", option, shown);
+                        ctl_error("%s: %s: cannot be opened: %m", option, shown);
                         return EXIT_FAILED;
                 }
         }
@@ -31,13 +31,13 @@ ExitStatus read_input(const char *name, const char *option, char **ret, size_t *
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0) {
-                        ctl_error("%s=%s: cannot be read: %m", option, shown);
+                        ctl_error("%s: %s: cannot be read: %m", option, shown);
                         return EXIT_FAILED;
                 }
                 size += (size_t) n;
         }
         if (size > FILE_MAX) {
-                ctl_error("%s=%s: is larger than 1 MiB", option, shown);
+                ctl_error("%s: %s: is larger than 1 MiB", option, shown);
                 return EXIT_FAILED;
         }
         buf[size] = '\0';
@@ -394,6 +394,26 @@ static ExitStatus fill_password(Ctl *c, const Verb *verb _unused_, sd_bus_messag
 
 ExitStatus verb_set_password(Ctl *c, const Verb *verb, char **arguments) {
         return act(c, verb, verb->method, arguments, 1, fill_password, arguments);
+}
+
+static ExitStatus fill_file(Ctl *c _unused_, const Verb *verb, sd_bus_message *m, char **more) {
+        _cleanup_free_ char *content = NULL;
+        ExitStatus status;
+        size_t size = 0;
+
+        if (!utf8_checked(verb->name, more[1]))
+                return EXIT_USAGE;
+        status = read_input(more[0], verb->name, &content, &size);
+        if (status != EXIT_DONE)
+                return status;
+        client_append(m, "s", more[1]);
+        must(sd_bus_message_append_array(m, 'y', content, size) < 0 ? NULL : m);
+        client_append(m, "a{sv}", 0);
+        return EXIT_DONE;
+}
+
+ExitStatus verb_inject_file(Ctl *c, const Verb *verb, char **arguments) {
+        return act(c, verb, verb->method, arguments, 1, fill_file, arguments + 1);
 }
 
 static ExitStatus fill_interface(Ctl *c, const Verb *verb, sd_bus_message *m, char **more) {

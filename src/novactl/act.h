@@ -3,7 +3,7 @@
 
 #include "novactl/wait.h"
 
-/* All of a file ("-": standard input), at most 1 MiB, with a NUL after it. @option names it in errors. */
+/* All of a file ("-": standard input), at most 1 MiB, with a NUL after it. @option names in errors who wants it. */
 ExitStatus read_input(const char *name, const char *option, char **ret, size_t *ret_size);
 
 /* The a{sv} at the end of a call: opened, filled, closed. */

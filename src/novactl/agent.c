@@ -6,8 +6,19 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <systemd/sd-login.h>
 
 #define REGISTER_MSEC 10000
+
+/* As a fallback it leaves the question to the dialog of a desktop, where the session has one. polkit forgets a fallback where there
+ * is no session at all (after su, in a container): there it is the agent outright. */
+static const char *agent_kind(void) {
+        char *session = NULL;
+        int r = sd_pid_get_session(0, &session);
+
+        free(session);
+        return r >= 0 ? "--fallback" : NULL;
+}
 
 /* This process has no threads, so fork it is: only a child can say that it wants to end with us. */
 static void agent_exec(int notify, pid_t parent) {
@@ -25,7 +36,7 @@ static void agent_exec(int notify, pid_t parent) {
                 (void) dup2(null, STDOUT_FILENO);
         notify = fcntl(notify, F_DUPFD, 3);             /* not close-on-exec */
         snprintf(number, sizeof number, "%d", notify);
-        (void) execlp("pkttyagent", "pkttyagent", "--notify-fd", number, "--fallback", (char *) NULL);
+        (void) execlp("pkttyagent", "pkttyagent", "--notify-fd", number, agent_kind(), (char *) NULL);
         _exit(EXIT_FAILURE);
 }
 

@@ -174,6 +174,7 @@ static bool common_options(Ctl *c) {
         if (c->out.json != JSON_OFF)
                 c->out.colours = false;
         c->out.legend = !ctl_has(c, OPTION_NO_LEGEND);
+        c->out.no_pager = ctl_has(c, OPTION_NO_PAGER);
         c->out.full = ctl_has(c, OPTION_FULL);
         c->host = ctl_value(c, OPTION_HOST);
         if (c->host && (isempty(c->host) || *c->host == '-')) {

@@ -41,7 +41,7 @@ void output_open_pager(Output *o) {
         posix_spawn_file_actions_t actions;
         int fds[2], r;
 
-        if (!o->terminal || o->pager != 0)
+        if (!o->terminal || o->no_pager || o->pager != 0)
                 return;
         if (!pager)
                 pager = getenv("PAGER");

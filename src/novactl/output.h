@@ -31,7 +31,7 @@ typedef struct Output {
         bool terminal;          /* what is written is read on a terminal, through a pager or not */
         bool colours;
         bool ascii;             /* the locale has no UTF-8 */
-        bool legend, full;
+        bool legend, full, no_pager;
         size_t width;           /* columns of the terminal; 0 where there is none */
         pid_t pager;            /* 0 = none */
 } Output;

@@ -31,7 +31,7 @@ static void service_lines(const Output *o, const json_t *service) {
                             *error = text_shown(prop_text(service, "BrokerError"));
         bool enabled = prop_true(service, "Enabled");
 
-        state_line(o, "State", prop_text(service, "State"), prop_text(service, "Step"));
+        state_line(o, "State", prop_text(service, "State"), streq(prop_text(service, "State"), "starting") ? prop_text(service, "Step") : "");
         if (!isempty(trouble))
                 status_line(o, "Trouble", "%s%s%s", output_colour(o, COLOUR_BAD), trouble, output_colour_end(o, COLOUR_BAD));
         status_line(o, "Scheduling", "%s%s%s%s%s", output_colour(o, enabled ? COLOUR_GOOD : COLOUR_WARN), enabled ? "enabled" : "disabled",
@@ -235,9 +235,16 @@ static void instance_print(Ctl *c, const json_t *instance, const json_t *objects
         if (!isempty(key))
                 status_line(o, "Key", "%s", key);
         if (json_object_size(metadata) > 0) {
-                _cleanup_free_ char *text = value_text(metadata);
+                const char *key_name;
+                json_t *value;
+                bool first = true;
 
-                status_line(o, "Metadata", "%s", text);
+                json_object_foreach((json_t *) metadata, key_name, value) {
+                        _cleanup_free_ char *name_shown = text_shown(key_name), *text = value_text(value);
+
+                        status_line(o, first ? "Metadata" : "", "%s=%s", name_shown, text);
+                        first = false;
+                }
         }
         status_line(o, "Owner", "project %s, user %s", isempty(project) ? "-" : project, isempty(user) ? "-" : user);
         status_line(o, "Created", "%s", created);

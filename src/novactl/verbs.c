@@ -30,11 +30,13 @@ const Verb verbs[] = {
         { "diagnostics", "INSTANCE", "Show what the hypervisor says of an instance now", VERB_GUESTS, 1, 1, verb_diagnostics },
         { "actions", "INSTANCE", "Show what was done with an instance, newest first", VERB_GUESTS, 1, 1, verb_actions },
         { "set-password", "INSTANCE", "Set the administrator's password in the guest", VERB_GUESTS, 1, 1, verb_set_password, "SetAdminPassword", "setting the password of" },
+        { "inject-file", "INSTANCE FILE PATH", "Put a file into the guest", VERB_GUESTS, 3, 3, verb_inject_file, "InjectFile", "putting a file into" },
         { "crash-dump", "INSTANCE…", "Send guests a non-maskable interrupt", VERB_GUESTS, 1, ANY, verb_simple, "TriggerCrashDump", "interrupting" },
         { "quiesce", "INSTANCE…", "Freeze the file systems of guests", VERB_GUESTS, 1, ANY, verb_simple, "Quiesce", "quiescing" },
         { "unquiesce", "INSTANCE…", "Thaw them", VERB_GUESTS, 1, ANY, verb_simple, "Unquiesce", "unquiescing" },
         { "attach-interface", "INSTANCE NETWORK", "Give an instance a further interface", VERB_GUESTS, 2, 2, verb_interface, "AttachInterface", "attaching an interface to" },
         { "detach-interface", "INSTANCE PORT|MAC", "Take an interface away", VERB_GUESTS, 2, 2, verb_interface, "DetachInterface", "detaching an interface from" },
+        { "reset-network", "INSTANCE…", "Have guests make their network anew", VERB_GUESTS, 1, ANY, verb_simple, "ResetNetwork", "resetting the network of" },
 
         { "jobs", "[INSTANCE…]", "List jobs that have not ended", VERB_JOBS, 0, ANY, verb_jobs },
         { "cancel", "JOB…", "Ask jobs to stop at their next safe point", VERB_JOBS, 1, ANY, verb_cancel, "Cancel", "cancelling" },
@@ -64,7 +66,7 @@ const size_t n_verbs = ELEMENTSOF(verbs);
 
 #define JOB_VERBS                                                                                                               \
         "create start stop reboot pause unpause suspend resume rescue unrescue rebuild snapshot backup lock unlock metadata "   \
-        "delete restore set-password crash-dump quiesce unquiesce attach-interface detach-interface recover"
+        "delete restore set-password inject-file crash-dump quiesce unquiesce attach-interface detach-interface reset-network recover"
 
 const Option options[_OPTION_MAX] = {
         { OPTION_HELP, "help", 'h', NULL, NULL, "Show this" },

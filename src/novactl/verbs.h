@@ -66,6 +66,7 @@ ExitStatus verb_backup(Ctl *c, const Verb *verb, char **arguments);
 ExitStatus verb_rebuild(Ctl *c, const Verb *verb, char **arguments);
 ExitStatus verb_metadata(Ctl *c, const Verb *verb, char **arguments);
 ExitStatus verb_set_password(Ctl *c, const Verb *verb, char **arguments);
+ExitStatus verb_inject_file(Ctl *c, const Verb *verb, char **arguments);
 ExitStatus verb_interface(Ctl *c, const Verb *verb, char **arguments);
 ExitStatus verb_console(Ctl *c, const Verb *verb, char **arguments);
 ExitStatus verb_console_url(Ctl *c, const Verb *verb, char **arguments);
