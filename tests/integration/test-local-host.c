@@ -417,6 +417,64 @@ static void guest_send(const Guest *g, unsigned char type, const unsigned char a
         assert_int_equal(send(g->fd, &f, sizeof f, 0), sizeof f);
 }
 
+/* A socket that hears what comes by the interface. */
+static int listen_on(Host *h, const char *name) {
+        struct sockaddr_ll a = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
+        const struct timeval wait = { .tv_sec = 10 };
+        LinkInfo l;
+        int fd;
+
+        assert_int_equal(link_set_up(h->n, name, true), 0);
+        assert_int_equal(link_get(h->n, name, &l), 1);
+        a.sll_ifindex = l.index;
+        fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+        assert_true(fd >= 0);
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait), 0);
+        assert_int_equal(bind(fd, (struct sockaddr *) &a, sizeof a), 0);
+        return fd;
+}
+
+/* The guest's frames go out with the network's tag, and with no other. */
+static void a_vlan_joins_the_network_to_those_of_its_number(void **state) {
+        Host *h = host_or_skip(state);
+        unsigned char frame[2048];
+        json_auto_t *info = NULL;
+        LinkInfo vlan, bridge;
+        Guest g = {};
+        int r, seven, eight;
+
+        assert_int_equal(link_add_veth(h->n, "eth0", "outside"), 0);
+        assert_int_equal(link_set_up(h->n, "outside", true), 0);
+        r = link_add_vlan(h->n, "outside.7", "outside", 7);
+        if (r == -EOPNOTSUPP) {
+                print_message("skipped: this kernel has no %s\n", link_kind_reason("vlan"));
+                skip();
+        }
+        assert_int_equal(r, 0);
+        assert_int_equal(link_add_vlan(h->n, "outside.8", "outside", 8), 0);
+        configure(h, "name=private,id=" NETWORK ",cidr=10.1.0.0/24,interface=eth0,vlan=7,bridge=br-v");
+        info = allocate(h, INSTANCE);
+        plug(h, INSTANCE, info);
+        plug(h, INSTANCE, info);
+        assert_int_equal(link_get(h->n, "vlan7", &vlan), 1);
+        assert_int_equal(link_get(h->n, "br-v", &bridge), 1);
+        assert_int_equal(vlan.vlan, 7);
+        assert_int_equal(vlan.master, bridge.index);
+
+        guest_begin(h, &g, "br-v", "fa:16:3e:00:00:07");
+        seven = listen_on(h, "outside.7");
+        eight = listen_on(h, "outside.8");
+        guest_send(&g, 1, NULL, NULL);
+        do
+                assert_true(recv(seven, frame, sizeof frame, 0) >= ETH_HLEN);
+        while (memcmp(frame + 6, g.mac, 6) != 0);
+        while (recv(eight, frame, sizeof frame, MSG_DONTWAIT) > 0)
+                assert_memory_not_equal(frame + 6, g.mac, 6);
+        (void) close(seven);
+        (void) close(eight);
+        (void) close(g.fd);
+}
+
 typedef struct Answer {
         unsigned char type;
         unsigned char address[4], server[4], mask[4], router[4], dns[4];
@@ -732,6 +790,7 @@ int main(void) {
                 CASE(taps_are_made_for_who_asks_and_taken_away),
                 CASE(an_interface_of_the_host_is_joined_to_the_network),
                 CASE(a_vxlan_joins_the_network_to_its_peer),
+                CASE(a_vlan_joins_the_network_to_those_of_its_number),
                 CASE(what_cannot_be_plugged_says_why),
                 CASE(a_guest_asks_and_gets_what_is_leased_to_it),
                 CASE(a_daemon_that_starts_anew_goes_on_with_the_dnsmasq_there_is),
