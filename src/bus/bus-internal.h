@@ -244,7 +244,18 @@ int bus_manager_verb(sd_bus_message *m, void *userdata, sd_bus_error *error);   
 /* Reads options, of which the verb knows none: InvalidArgs with the name of one. Returns 0 or -errno with @error. */
 int bus_refuse_options(sd_bus_message *m, sd_bus_error *error);
 
+/* ---- manager-lists.c: more of Manager ---- */
+
+int bus_manager_list_drift(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int bus_manager_list_stalled(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int bus_manager_recover(sd_bus_message *m, void *userdata, sd_bus_error *error);
+void bus_drift_changed(Bus *b);
+
 /* ---- bus-verbs.c: handlers ---- */
+
+/* The part all verbs of the service share: no options that we do not know, then polkit. Returns 1 to go on, 0 when asked (the handler
+ * returns 1 and is called again), or -errno with @error. @task may be NULL. */
+int bus_verb_authorize(Bus *b, sd_bus_message *m, const char *verb, const char *action, const char *task, sd_bus_error *error);
 
 int bus_verb_start(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_verb_stop(sd_bus_message *m, void *userdata, sd_bus_error *error);

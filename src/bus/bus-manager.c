@@ -3,7 +3,6 @@
 
 #include <errno.h>
 
-#include "compute/compute.h"
 #include "compute/manager.h"
 
 typedef enum ManagerProperty {
@@ -19,22 +18,71 @@ typedef enum ManagerProperty {
 static const BusProperty manager_properties[_MANAGER_PROPERTY_MAX] = {
         [PROPERTY_N_INSTANCES] = { "NInstances", BUS_MANAGER_CHANGED_INSTANCES },
         [PROPERTY_N_JOBS] = { "NJobs", BUS_MANAGER_CHANGED_JOBS },
-        [PROPERTY_N_DRIFT] = { "NDrift", MANAGER_CHANGED_INSTANCES },
-        [PROPERTY_FLAVORS] = { "Flavors", MANAGER_CHANGED_INSTANCES },
-        [PROPERTY_NETWORKS] = { "Networks", MANAGER_CHANGED_INSTANCES },
-        [PROPERTY_IMAGES] = { "Images", MANAGER_CHANGED_INSTANCES },
+        [PROPERTY_N_DRIFT] = { "NDrift", MANAGER_CHANGED_DRIFT },
+        [PROPERTY_FLAVORS] = { "Flavors", MANAGER_CHANGED_OFFER },
+        [PROPERTY_NETWORKS] = { "Networks", MANAGER_CHANGED_OFFER },
+        [PROPERTY_IMAGES] = { "Images", MANAGER_CHANGED_OFFER },
 };
 
-static int append_nothing(sd_bus_message *m, const void *data) {
+static int append_flavors(sd_bus_message *m, const void *data) {
+        const Offer *o = data;
         int r;
 
-        r = sd_bus_message_open_container(m, 'a', data);
+        r = sd_bus_message_open_container(m, 'a', "(sutt)");
+        for (size_t n = 0; o && r >= 0 && n < o->flavors.n; n++) {
+                const Flavor *f = &o->flavors.items[n];
+                _cleanup_free_ char *name = NULL;
+
+                r = sd_bus_message_append(m, "(sutt)", bus_text(f->name, &name), (uint32_t) f->vcpus, (uint64_t) f->memory_mib,
+                                          (uint64_t) f->disk_gib);
+        }
         return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static int append_images(sd_bus_message *m, const void *data) {
+        const Offer *o = data;
+        int r;
+
+        r = sd_bus_message_open_container(m, 'a', "(ssst)");
+        for (size_t n = 0; o && r >= 0 && n < o->n_images; n++) {
+                _cleanup_free_ char *id = NULL, *name = NULL, *format = NULL;
+                const OfferedImage *i = &o->images[n];
+
+                r = sd_bus_message_append(m, "(ssst)", bus_text(i->id, &id), bus_text(i->name, &name), bus_text(i->disk_format, &format),
+                                          i->size);
+        }
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+static uint64_t hash_flavors(const Offer *o) {
+        uint64_t h = BUS_HASH_BEGIN;
+
+        for (size_t n = 0; o && n < o->flavors.n; n++) {
+                const Flavor *f = &o->flavors.items[n];
+                const int64_t sizes[] = { f->vcpus, f->memory_mib, f->disk_gib };
+
+                h = bus_hash(bus_hash_text(h, f->name), sizes, sizeof sizes);
+        }
+        return h;
+}
+
+static uint64_t hash_images(const Offer *o) {
+        uint64_t h = BUS_HASH_BEGIN;
+
+        for (size_t n = 0; o && n < o->n_images; n++) {
+                const OfferedImage *i = &o->images[n];
+
+                h = bus_hash_text(bus_hash_text(bus_hash_text(h, i->id), i->name), i->disk_format);
+                h = bus_hash(h, &i->size, sizeof i->size);
+        }
+        return h;
 }
 
 /* The one place that says what a property is. */
 static int manager_value(const BusObject *o, size_t property, BusValue *ret) {
         const Bus *b = o->bus;
+        ComputeManager *c = b->manager ? compute_manager_from(b->manager) : NULL;
+        const Offer *offer = c ? compute_manager_offer(c) : NULL;
 
         switch ((ManagerProperty) property) {
         case PROPERTY_N_INSTANCES:
@@ -44,16 +92,16 @@ static int manager_value(const BusObject *o, size_t property, BusValue *ret) {
                 *ret = BUS_UINT32(b->n_jobs);
                 return 0;
         case PROPERTY_N_DRIFT:
-                *ret = BUS_UINT32(0);
+                *ret = BUS_UINT32(c ? (uint32_t) compute_drift_count(c) : 0);
                 return 0;
         case PROPERTY_FLAVORS:
-                *ret = (BusValue) { .type = "a(sutt)", .append = append_nothing, .data = "(sutt)" };
+                *ret = (BusValue) { .type = "a(sutt)", .append = append_flavors, .data = offer, .hash = hash_flavors(offer) };
                 return 0;
         case PROPERTY_NETWORKS:
-                *ret = (BusValue) { .type = "a(ss)", .append = append_nothing, .data = "(ss)" };
+                *ret = (BusValue) { .type = "a(ss)", .as = offer ? (const char *const *) offer->networks : NULL };
                 return 0;
         case PROPERTY_IMAGES:
-                *ret = (BusValue) { .type = "a(ssst)", .append = append_nothing, .data = "(ssst)" };
+                *ret = (BusValue) { .type = "a(ssst)", .append = append_images, .data = offer, .hash = hash_images(offer) };
                 return 0;
         case _MANAGER_PROPERTY_MAX:
                 break;
@@ -95,13 +143,13 @@ const sd_bus_vtable bus_manager_vtable[] = {
                                 bus_manager_verb, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetInstance", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", instance), method_get_instance,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("ListDrift", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssst)", drift), bus_manager_verb,
+        SD_BUS_METHOD_WITH_ARGS("ListDrift", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssst)", drift), bus_manager_list_drift,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("ListStalled", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssto)", stalled), bus_manager_verb,
+        SD_BUS_METHOD_WITH_ARGS("ListStalled", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssto)", stalled), bus_manager_list_stalled,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("RecoverDryRun", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("aa{sv}", plan), bus_manager_verb,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Recover", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), bus_manager_verb,
+        SD_BUS_METHOD_WITH_ARGS("Recover", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), bus_manager_recover,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetMetrics", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", text), bus_manager_verb, SD_BUS_VTABLE_UNPRIVILEGED),
         PROPERTY("NInstances", "u"),

@@ -34,9 +34,7 @@ int bus_refuse_options(sd_bus_message *m, sd_bus_error *error) {
         return 0;
 }
 
-/* The part all verbs share: no options that we do not know, then polkit. Returns 1 to go on, 0 when asked (the handler
- * returns 1 and is called again), or -errno with @error. */
-static int verb_authorize(Bus *b, sd_bus_message *m, const char *verb, const char *action, const char *task, sd_bus_error *error) {
+int bus_verb_authorize(Bus *b, sd_bus_message *m, const char *verb, const char *action, const char *task, sd_bus_error *error) {
         _cleanup_free_ char *owned = NULL;
         const char *details[] = {
                 "verb", verb,
@@ -82,7 +80,7 @@ static int verb_change_state(Bus *b, sd_bus_message *m, const char *verb, int (*
         BusCall *c;
         int r;
 
-        r = verb_authorize(b, m, verb, ACTION_MANAGE_SERVICE, NULL, error);
+        r = bus_verb_authorize(b, m, verb, ACTION_MANAGE_SERVICE, NULL, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         if (!b->service)
@@ -114,7 +112,7 @@ int bus_verb_reload(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *b = userdata;
         int r;
 
-        r = verb_authorize(b, m, "reload", ACTION_MANAGE_SERVICE, NULL, error);
+        r = bus_verb_authorize(b, m, "reload", ACTION_MANAGE_SERVICE, NULL, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         r = b->callbacks.reload ? b->callbacks.reload(b->callbacks.userdata, &why) : -EOPNOTSUPP;
@@ -129,7 +127,7 @@ int bus_verb_report_state(sd_bus_message *m, void *userdata, sd_bus_error *error
         Bus *b = userdata;
         int r;
 
-        r = verb_authorize(b, m, "report-state", ACTION_REPORT_STATE, NULL, error);
+        r = bus_verb_authorize(b, m, "report-state", ACTION_REPORT_STATE, NULL, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         return verb_ask_service(b, m, "The state could not be reported", service_report_state, error);
@@ -139,7 +137,7 @@ int bus_verb_update_available_resource(sd_bus_message *m, void *userdata, sd_bus
         Bus *b = userdata;
         int r;
 
-        r = verb_authorize(b, m, "update-available-resource", ACTION_UPDATE_RESOURCES, NULL, error);
+        r = bus_verb_authorize(b, m, "update-available-resource", ACTION_UPDATE_RESOURCES, NULL, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         return verb_ask_service(b, m, "The resources could not be updated", service_update_available_resource, error);
@@ -167,7 +165,7 @@ int bus_verb_enable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *b = userdata;
         int r;
 
-        r = verb_authorize(b, m, "enable", ACTION_MANAGE_SERVICE, NULL, error);
+        r = bus_verb_authorize(b, m, "enable", ACTION_MANAGE_SERVICE, NULL, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         return set_enabled(b, m, true, NULL, error);
@@ -192,7 +190,7 @@ int bus_verb_disable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (characters(reason) > REASON_MAX)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "The reason has %zu characters, at most %d are kept",
                                          characters(reason), REASON_MAX);
-        r = verb_authorize(b, m, "disable", ACTION_MANAGE_SERVICE, NULL, error);
+        r = bus_verb_authorize(b, m, "disable", ACTION_MANAGE_SERVICE, NULL, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         return set_enabled(b, m, false, reason, error);
@@ -225,7 +223,7 @@ int bus_verb_run_periodic_task(sd_bus_message *m, void *userdata, sd_bus_error *
                 return r;
         if (b->manager && !task_exists(b->manager, name))
                 return no_such_task(name, error);
-        r = verb_authorize(b, m, "run-periodic-task", ACTION_MANAGE_SERVICE, b->manager ? name : NULL, error);
+        r = bus_verb_authorize(b, m, "run-periodic-task", ACTION_MANAGE_SERVICE, b->manager ? name : NULL, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         if (!b->service)

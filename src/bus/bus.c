@@ -46,7 +46,9 @@ static void bus_on_manager_changed(unsigned what, void *userdata) {
         Bus *b = userdata;
 
         bus_object_changed(&b->node_object, what);
-        bus_object_changed(&b->manager_object, what);
+        bus_object_changed(&b->manager_object, what & ~MANAGER_CHANGED_DRIFT);
+        if (what & MANAGER_CHANGED_DRIFT)
+                bus_drift_changed(b);
         /* the manager's trouble is part of the service's */
         bus_object_changed(&b->service_object, SERVICE_CHANGED_STATE);
 }

@@ -76,6 +76,8 @@ struct ComputeManager {
         NameSet settling;               /* uuids to look at again when settle_timer fires */
         sd_event_source *settle_timer;
         InstanceTable *instances;       /* what is shown of them */
+        Offer *offer;                   /* NULL = not yet read */
+        sd_event_source *images_watch, *images_timer;
         LinkEvents *link_events;        /* of bridges of the local networks; NULL = there are none */
 
         /* under the lock */
@@ -102,6 +104,7 @@ struct ComputeManager {
         size_t n_tracked_nodes;
         char *identity_node;            /* under resources_lock: the one node of this host, NULL if it has several */
         char identity[UUID_TEXT_MAX];   /* its uuid (compute_id) */
+        atomic_bool offer_submitted;    /* it is about to be read anew */
         atomic_bool refresh_submitted;  /* the usage is about to be computed anew */
 
         /* the gates of the seed: monotonic time of the last work, 0 = never */
@@ -138,6 +141,8 @@ int compute_manager_submit(ComputeManager *m, JobKind kind, const char *name, co
 void compute_manager_show_node(ComputeManager *m, const ComputeNode *n);
 void compute_manager_show_hypervisor(ComputeManager *m, const char *error);
 void compute_manager_show_trouble(ComputeManager *m);
+void compute_manager_show_drift(ComputeManager *m);
+void compute_manager_show_offer(ComputeManager *m, Offer *offer);       /* takes it over */
 void compute_manager_settle(ComputeManager *m, const char *uuid);
 /* Any thread: has the loop begin a request of the host's own; takes it over. */
 void compute_manager_post_request(ComputeManager *m, OwnRequest *q);
@@ -195,6 +200,10 @@ void compute_recover_again(ComputeManager *m);
 /* One more of them. */
 void compute_recover_later(ComputeManager *m, const char *uuid);
 
+/* Method.run of _recover: as a start does with the instances of this host, but those with requests in flight; then compares all with the
+ * hypervisor. Ends when all that has ended. */
+int compute_run_recover(Operation *o, json_t **ret, NovaException *e);
+
 /* ManagerOps.interrupted and recover_instance. */
 void compute_interrupted(ComputeManager *m, const Operation *o);
 void compute_recover_open_instance(ComputeManager *m, const char *uuid);
@@ -232,6 +241,13 @@ int compute_instance_reboot(ComputeManager *m, RequestContext *c, Instance *i, R
 int compute_guest_power_off(ComputeManager *m, const Instance *i, bool clean, NovaException *e);
 int compute_instance_power_off(ComputeManager *m, Instance *i, bool clean, NovaException *e);
 int compute_instance_power_on(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e);
+
+/* ---- offer-watch.c ---- */
+
+/* Any thread: reads it anew, soon. */
+void compute_offer_refresh(ComputeManager *m);
+/* On the loop. */
+void compute_offer_watch(ComputeManager *m);
 
 /* ---- power-sync.c ---- */
 

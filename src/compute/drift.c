@@ -144,7 +144,7 @@ void compute_drift_settle(ComputeManager *m, unsigned kinds, DriftList *found) {
         for (size_t n = 0; n < came.n; n++)
                 tell(&came.items[n], true);
         if (came.n + gone.n > 0)
-                compute_manager_show_trouble(m);
+                compute_manager_show_drift(m);
         drift_list_done(&came);
         drift_list_done(&gone);
         drift_list_done(found);

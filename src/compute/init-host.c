@@ -541,6 +541,52 @@ void compute_interrupted(ComputeManager *m, const Operation *o) {
         instance_call_interrupted(o, &o->exception);
 }
 
+/* ---- asked for ---- */
+
+static void collect_busy(const OperationInfo *info, void *userdata) {
+        if (info->instance_uuid)
+                (void) name_set_add(userdata, info->instance_uuid);
+}
+
+static bool recovering(ComputeManager *m) {
+        bool some;
+
+        pthread_mutex_lock(&m->lock);
+        some = m->recovering > 0;
+        pthread_mutex_unlock(&m->lock);
+        return some;
+}
+
+/* Those with requests in flight are in good hands: what is half done there is being done. They are looked for after the rows are
+ * listed, so that none that is only accepted is taken for one that was left. */
+int compute_run_recover(Operation *o, json_t **ret _unused_, NovaException *e) {
+        ComputeManager *m = manager_to_compute(o->manager);
+        _cleanup_(instance_list_done) InstanceList rows = {};
+        NameSet busy = {};
+        int r;
+
+        r = m->store->ops->instance_list_by_host(m->store, m->host, READ_DELETED_NO, &rows);
+        if (r < 0)
+                return local_store_failure(r, "Cannot list the instances of this host", e);
+        operation_foreach_other(o, collect_busy, &busy);
+        (void) operation_step(o, "instances");
+        for (size_t n = 0; n < rows.n; n++)
+                if (!name_set_has(&busy, rows.items[n].uuid))
+                        (void) submit_recovery(m, rows.items[n].uuid);
+        name_set_done(&busy);
+        /* Each under its own key, behind what is worked on there. */
+        while (recovering(m)) {
+                if (operation_cancelled(o))
+                        return operation_refuse_cancelled(o, e);
+                if (m->stopping)
+                        return exception_setf(e, EXC_NOVA, "The service ends");
+                (void) usleep(20 * USEC_PER_MSEC);
+        }
+        (void) operation_step(o, "power states");
+        operation_progress(o, 90);
+        return compute_sync_power_states(m, o->context, e);
+}
+
 int local_store_failure(int r, const char *what, NovaException *e) {
         (void) exception_setf(e, EXC_DB_ERROR, "%s: %s", what, isempty(store_last_error()) ? strerror(-r) : store_last_error());
         return r;
@@ -553,6 +599,7 @@ int compute_init_host(ComputeManager *m, RequestContext *c _unused_, NovaExcepti
 
         /* Also while there is no hypervisor. A store that cannot be read is told below. */
         (void) instance_table_watch(m->instances);
+        compute_offer_refresh(m);
         r = init_driver(m, e);
         if (r < 0)
                 return r;

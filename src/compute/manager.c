@@ -17,6 +17,8 @@ typedef enum NoteKind {
         NOTE_NODE,
         NOTE_HYPERVISOR,
         NOTE_TROUBLE,
+        NOTE_DRIFT,
+        NOTE_OFFER,
         NOTE_SETTLE,
         NOTE_REQUEST,
 } NoteKind;
@@ -26,6 +28,7 @@ typedef struct Note {
         ComputeNode node;
         char *text;
         OwnRequest *request;
+        Offer *offer;
 } Note;
 
 static const ManagerOps compute_manager_ops;
@@ -156,6 +159,7 @@ static void note_free(void *item) {
 
         compute_node_done(&n->node);
         own_request_free(n->request);
+        offer_free(n->offer);
         free(n->text);
         free(n);
 }
@@ -202,6 +206,22 @@ void compute_manager_show_hypervisor(ComputeManager *m, const char *error) {
 
 void compute_manager_show_trouble(ComputeManager *m) {
         note_post_text(m, NOTE_TROUBLE, NULL);
+}
+
+void compute_manager_show_drift(ComputeManager *m) {
+        note_post_text(m, NOTE_DRIFT, NULL);
+}
+
+void compute_manager_show_offer(ComputeManager *m, Offer *offer) {
+        Note *n = calloc(1, sizeof *n);
+
+        if (!n) {
+                offer_free(offer);
+                return;
+        }
+        n->kind = NOTE_OFFER;
+        n->offer = offer;
+        note_post(m, n);
 }
 
 void compute_manager_settle(ComputeManager *m, const char *uuid) {
@@ -279,6 +299,17 @@ static void on_note(void *item, void *userdata) {
 
         case NOTE_TROUBLE:
                 observers_notify(&m->manager.observers, MANAGER_CHANGED_INSTANCES);
+                break;
+
+        case NOTE_DRIFT:
+                observers_notify(&m->manager.observers, MANAGER_CHANGED_DRIFT);
+                break;
+
+        case NOTE_OFFER:
+                offer_free(m->offer);
+                m->offer = TAKE_PTR(n->offer);
+                compute_offer_watch(m);
+                observers_notify(&m->manager.observers, MANAGER_CHANGED_OFFER);
                 break;
 
         case NOTE_REQUEST:
@@ -423,6 +454,9 @@ static Manager *compute_manager_free(Manager *manager) {
         m->settle_timer = sd_event_source_disable_unref(m->settle_timer);
         m->link_events = link_events_free(m->link_events);
         m->instances = instance_table_free(m->instances);
+        m->offer = offer_free(m->offer);
+        m->images_watch = sd_event_source_disable_unref(m->images_watch);
+        m->images_timer = sd_event_source_disable_unref(m->images_timer);
         name_set_done(&m->settling);
         observers_done(&m->manager.observers);
         compute_node_done(&m->node);
@@ -602,6 +636,8 @@ static void manager_reload(Manager *manager, const Config *config) {
         m->config = config_ref((Config *) config);
         pthread_mutex_unlock(&m->lock);
         config_unref(former);
+        m->images_watch = sd_event_source_disable_unref(m->images_watch);       /* it may be another directory */
+        compute_offer_refresh(m);
 }
 
 static const char *manager_trouble(Manager *manager) {
@@ -683,6 +719,10 @@ const char *compute_manager_hypervisor_error(const ComputeManager *m) {
 
 const char *compute_manager_driver_name(const ComputeManager *m) {
         return m->driver_name;
+}
+
+const Offer *compute_manager_offer(const ComputeManager *m) {
+        return m->offer;
 }
 
 InstanceTable *compute_manager_instances(const ComputeManager *m) {

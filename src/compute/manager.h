@@ -2,7 +2,9 @@
  * what shows it (bus) and for its own files. */
 #pragma once
 
+#include "compute/drift.h"
 #include "compute/instance-table.h"
+#include "compute/offer.h"
 #include "network/api.h"
 #include "service/manager.h"
 #include "virt/driver.h"
@@ -22,5 +24,6 @@ usec_t compute_manager_node_updated(const ComputeManager *m);
 bool compute_manager_hypervisor_connected(const ComputeManager *m);
 const char *compute_manager_hypervisor_error(const ComputeManager *m);  /* "" when connected */
 const char *compute_manager_driver_name(const ComputeManager *m);
+const Offer *compute_manager_offer(const ComputeManager *m);    /* NULL = not yet read */
 InstanceTable *compute_manager_instances(const ComputeManager *m);      /* lives as long as @m */
 const char *compute_manager_connection_uri(const ComputeManager *m);

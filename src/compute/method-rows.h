@@ -27,11 +27,15 @@ int compute_run_host(Operation *o, HostFunction f, json_t **ret, NovaException *
         { "instance", ARGUMENT_ANY, ARGUMENT_OPTIONAL },                        \
         { "instance_uuid", ARGUMENT_ANY, ARGUMENT_OPTIONAL }
 
+/* What goes on for long (spawn-hooks.c, snapshot.c). */
+#define LOOKS_WHETHER_CANCELLED(kind) ((kind) == JOB_BUILD || (kind) == JOB_SNAPSHOT ? METHOD_CANCELLABLE : 0)
+
 /* One about an instance: changes it, in its turn among all that concern it; or only asks, and waits for nothing. */
 #define INSTANCE(name_, arguments_, served_, kind_, deadline_, instance_, ...)                                       \
         {                                                                                                           \
-                .name = name_, .arguments = arguments_, .served = served_, .flags = METHOD_CHANGES_STATE | METHOD_PER_INSTANCE, \
-                .kind = kind_, .deadline = deadline_, .run = instance_call_run, .instance = &instance_, __VA_ARGS__ \
+                .name = name_, .arguments = arguments_, .served = served_, \
+                .flags = METHOD_CHANGES_STATE | METHOD_PER_INSTANCE | LOOKS_WHETHER_CANCELLED(kind_), .kind = kind_, \
+                .deadline = deadline_, .run = instance_call_run, .instance = &instance_, __VA_ARGS__ \
         }
 #define INSTANCE_QUERY(name_, arguments_, served_, deadline_, instance_, ...)                                       \
         {                                                                                                           \

@@ -266,6 +266,12 @@ static const Method methods[] = {
         INSTANCE("unlock_instance", instance_arguments, SERVED_ESSEX, JOB_STATE, USEC_PER_MINUTE, method_unlock,
                  .recovery = RECOVER_AGAIN),
         /* What the host asks of itself (deleted.h). */
+        /* It waits for others, so it has a thread of those that no other work can take. */
+        {
+                .name = "_recover", .arguments = no_arguments, .served = SERVED_SELF,
+                .flags = METHOD_CHANGES_STATE | METHOD_REPEATABLE | METHOD_CANCELLABLE, .kind = JOB_SERVICE,
+                .deadline = 5 * USEC_PER_MINUTE, .recovery = RECOVER_FAIL, .run = compute_run_recover,
+        },
         OWN("_reap_deleted_instance", compute_run_reap_deleted),
         OWN("_shutdown_deleted_instance", compute_run_shutdown_deleted),
         OWN("_remove_deleted_files", compute_run_remove_deleted_files),

@@ -46,6 +46,8 @@ enum {
         MANAGER_CHANGED_NODE = 1 << 0,          /* resources of the node */
         MANAGER_CHANGED_HYPERVISOR = 1 << 1,    /* connected or not */
         MANAGER_CHANGED_INSTANCES = 1 << 2,
+        MANAGER_CHANGED_DRIFT = 1 << 3,         /* a finding has come or gone */
+        MANAGER_CHANGED_OFFER = 1 << 4,         /* flavors, networks, images */
 };
 
 typedef struct ManagerOps {

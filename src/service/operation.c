@@ -225,7 +225,7 @@ void operation_gate_count_refused(OperationGate *g) {
         (void) pthread_mutex_unlock(&g->lock);
 }
 
-void operation_gate_foreach(OperationGate *g, void (*f)(const OperationInfo *info, void *userdata), void *userdata) {
+static void foreach_but(OperationGate *g, const Operation *but, void (*f)(const OperationInfo *info, void *userdata), void *userdata) {
         usec_t now = now_monotonic();
 
         (void) pthread_mutex_lock(&g->lock);
@@ -242,9 +242,19 @@ void operation_gate_foreach(OperationGate *g, void (*f)(const OperationInfo *inf
                         .step = o->step,
                         .age = now - MIN(now, o->accepted),
                 };
-                f(&info, userdata);
+                if (o != but)
+                        f(&info, userdata);
         }
         (void) pthread_mutex_unlock(&g->lock);
+}
+
+void operation_gate_foreach(OperationGate *g, void (*f)(const OperationInfo *info, void *userdata), void *userdata) {
+        foreach_but(g, NULL, f, userdata);
+}
+
+void operation_foreach_other(const Operation *o, void (*f)(const OperationInfo *info, void *userdata), void *userdata) {
+        if (o->gate)
+                foreach_but(o->gate, o, f, userdata);
 }
 
 int operation_cancel(OperationGate *g, uint64_t id) {

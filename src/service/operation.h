@@ -152,6 +152,9 @@ uint64_t operation_id(const Operation *o);
 
 /* ---- of an operation that runs: on the thread that runs it ---- */
 
+/* Calls @f for each that is in flight beside it, as operation_gate_foreach. */
+void operation_foreach_other(const Operation *o, void (*f)(const OperationInfo *info, void *userdata), void *userdata);
+
 /* Names the step that begins; NULL or "" ends the last one. Cheap. 0 or -ENOMEM, which nobody has to mind. */
 int operation_step(Operation *o, const char *step);
 void operation_progress(Operation *o, unsigned percent);

@@ -450,6 +450,13 @@ bool service_is_stalled(const Service *s, const char *name, const char *key) {
         return false;
 }
 
+void service_foreach_stalled(const Service *s, void (*f)(const char *name, const char *key, usec_t running, void *userdata), void *userdata) {
+        usec_t now = now_monotonic();
+
+        for (const StalledCall *c = s->stalled; c; c = c->next)
+                f(c->name, c->key, now - MIN(now, c->since), userdata);
+}
+
 void service_stalled_clear(Service *s) {
         StalledCall *c;
 

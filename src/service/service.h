@@ -148,6 +148,8 @@ uint64_t service_failures(const Service *s);
 char *const *service_stalled(const Service *s);
 /* Whether a call of that name and key (NULL = none) is among them. */
 bool service_is_stalled(const Service *s, const char *name, const char *key);
+/* Each of them: @running so long, in microseconds. */
+void service_foreach_stalled(const Service *s, void (*f)(const char *name, const char *key, usec_t running, void *userdata), void *userdata);
 /* Operations in flight, oldest first: what a stop waits for. */
 unsigned service_operations_running(const Service *s);
 /* Those of them that change something, as they are shown, of all runs of the service. Lives as long as @s. */

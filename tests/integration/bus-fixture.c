@@ -211,6 +211,8 @@ uint64_t service_failures(const Service *s) {
 bool service_is_stalled(const Service *s, const char *name, const char *key) {
         return false;
 }
+void service_foreach_stalled(const Service *s, void (*f)(const char *name, const char *key, usec_t running, void *userdata), void *userdata) {
+}
 JobTable *service_job_table(const Service *s) {
         return NULL;
 }
@@ -249,6 +251,17 @@ bool compute_manager_hypervisor_connected(const ComputeManager *m) {
 }
 const char *compute_manager_hypervisor_error(const ComputeManager *m) {
         return "";
+}
+const Offer *compute_manager_offer(const ComputeManager *m) {
+        return NULL;
+}
+size_t compute_drift_count(ComputeManager *m) {
+        return 0;
+}
+const char *drift_kind_to_string(DriftKind k) {
+        return "state";
+}
+void compute_drift_foreach(ComputeManager *m, void (*f)(const Drift *d, void *userdata), void *userdata) {
 }
 InstanceTable *compute_manager_instances(const ComputeManager *m) {
         return NULL;

@@ -2,20 +2,42 @@
 what is signalled and what is not, by whom a job may be cancelled. alice may do all (bus.rules), bob next to nothing."""
 import os
 import sys
+import time
 import unittest
+import uuid
 import xml.etree.ElementTree as ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from busclient import INSTANCE, MANAGER, PATH, Error  # noqa: E402
+from busclient import INSTANCE, JOB, MANAGER, PATH, Error  # noqa: E402
 from novatest import SOURCE, eventually  # noqa: E402
-from test_bus import introspected  # noqa: E402
+from test_bus import ERROR, introspected  # noqa: E402
 from test_compute_life import OnCloud  # noqa: E402
+from wireclient import SLOW  # noqa: E402
 
 OBJECTS = 'org.freedesktop.DBus.ObjectManager'
 
 
 def instance_path(uuid):
     return PATH + '/instance/' + uuid.replace('-', '_')
+
+
+class Said:
+    """A signal: who said it (path), what (member), and its arguments without the types of their variants."""
+
+    def __init__(self, message):
+        from jeepney import HeaderFields
+        fields = message.header.fields
+        self.path, self.interface, self.member = (fields.get(f) for f in (HeaderFields.path, HeaderFields.interface, HeaderFields.member))
+        self.body = message.body
+
+    @property
+    def changed(self):
+        """Of PropertiesChanged: {name: value}; nothing is ever invalidated."""
+        assert self.body[2] == [], self.body
+        return {k: v[1] for k, v in self.body[1].items()}
+
+    def __repr__(self):
+        return '%s %s%r' % (self.path, self.member, self.body)
 
 
 class OnBus(OnCloud):
@@ -26,13 +48,46 @@ class OnBus(OnCloud):
     def assertError(self, name, text, function, *args, **kwargs):
         with self.assertRaises(Error) as raised:
             function(*args, **kwargs)
-        self.assertEqual(raised.exception.name, name, raised.exception)
+        self.assertRegex(raised.exception.name, '^%s$' % name, raised.exception)
         self.assertRegex(raised.exception.text, text)
 
     def objects(self, client=None):
         """What ObjectManager has: {path: {interface: {property: value}}}."""
         found = (client or self.bob).call(OBJECTS, 'GetManagedObjects')[0]
         return {path: {i: {k: v[1] for k, v in p.items()} for i, p in interfaces.items()} for path, interfaces in found.items()}
+
+    def listening(self):
+        """A client that keeps every signal of the daemon from now on."""
+        from jeepney import MatchRule
+        from jeepney.bus_messages import DBus
+        client = self.bus('bob')
+        for rule in (MatchRule(type='signal', path_namespace=PATH), MatchRule(type='signal', interface=OBJECTS)):
+            client.connection.send_and_get_reply(DBus().AddMatch(rule), timeout=10)
+        client.get('State')             # and what was said before is there
+        client.signals.clear()
+        client.heard = []
+        return client
+
+    def heard(self, client, until, seconds=10):
+        """All that was said, up to the first for which @until is true."""
+        end = time.monotonic() + seconds * SLOW
+        while True:
+            while client.signals:
+                said = Said(client.signals.popleft())
+                client.heard.append(said)
+                if until(said):
+                    return client.heard
+            try:
+                client.receive(max(end - time.monotonic(), 0.001))
+            except TimeoutError:
+                raise AssertionError('not said within %g s; heard: %r' % (seconds, client.heard)) from None
+
+    def ended(self, client, method):
+        """All that was said until the job of @method ended."""
+        return self.heard(client, lambda s: s.member == 'JobRemoved' and s.body[3]['method'][1] == method)
+
+    def jobs(self):
+        return {p: i[JOB] for p, i in self.objects().items() if JOB in i}
 
     def of(self, guest, name=None):
         all_of_it = self.bob.all(INSTANCE, instance_path(guest.uuid))
@@ -78,3 +133,228 @@ class Objects(OnBus):
         self.assertEqual(found[INSTANCE], introspected(None, file))
         text = self.bob.call('org.freedesktop.DBus.Introspectable', 'Introspect', path=PATH + '/instance')[0]
         self.assertIn(guest.uuid.replace('-', '_'), {n.get('name') for n in ElementTree.fromstring(text).findall('node')})
+
+    def test_a_name_or_the_beginning_of_a_uuid_finds_the_instance(self):
+        one, two = self.built(display_name='lone'), self.built(display_name='twin')
+        self.built(display_name='twin')
+        get = lambda name: self.bob.call(MANAGER, 'GetInstance', 's', (name,))[0]  # noqa: E731
+        for name in (one.uuid, one.uuid[:13], 'lone', self.of(one, 'Name')):
+            self.assertEqual(get(name), instance_path(one.uuid))
+        self.assertEqual(get(two.uuid), instance_path(two.uuid))
+        self.assertError(ERROR + 'AmbiguousName', "2 instances are called 'twin'", get, 'twin')
+        for name in ('', 'nobody', str(uuid.uuid4()), 'x' * 1000000):
+            self.assertError(ERROR + 'NoSuchInstance', "There is no instance '%s" % name[:10], get, name)
+
+    def test_a_failed_build_is_shown_with_its_fault(self):
+        self.daemon.fault('spawn:fail:InternalError')
+        guest = self.cloud.build()
+        self.assertFailed(guest, '.')
+        said = eventually(lambda: self.of(guest, 'VmState') == 'error' and self.of(guest, 'Fault') and self.of(guest))
+        self.assertEqual(said['Fault'], self.cloud.faults(guest)[0]['message'])
+        self.assertGreater(said['FaultUSec'], said['CreatedUSec'])
+        self.assertEqual(said['TaskState'], '')
+
+    def test_after_a_restart_the_same_is_shown(self):
+        guest = self.built(display_name='kept', metadata={'a': 'b'}, key_name='mine', config_drive='True')
+        self.daemon.fault('spawn:fail:InternalError')
+        failed = self.cloud.build()
+        self.assertFailed(failed, '.')
+        eventually(lambda: self.of(failed, 'Fault') and not self.jobs())
+        before = {g.uuid: self.of(g) for g in (guest, failed)}
+        self.daemon.fault()
+        self.daemon.stop()
+        self.daemon.start()
+        eventually(lambda: instance_path(guest.uuid) in self.objects() and instance_path(failed.uuid) in self.objects())
+        eventually(lambda: not self.jobs())
+        for g in (guest, failed):
+            after = self.of(g)
+            after['UpdatedUSec'] = before[g.uuid]['UpdatedUSec']
+            self.assertEqual(after, before[g.uuid])
+
+    def test_paths_that_are_none_are_unknown_objects(self):
+        for path in ('/instance', '/instance/x', '/instance/' + '_' * 36, '/instance/' + '0' * 36, '/instance/' + 'a' * 5000, '/job', '/job/x',
+                     '/job/00', '/job/_1', '/job/99999999999999999999999999', '/job/0x1', '/job/1/2'):
+            interface = JOB if '/job' in path else INSTANCE
+            self.assertError('org.freedesktop.DBus.Error.Unknown(Object|Interface)', '.', self.bob.all, interface, PATH + path)
+
+
+class Signals(OnBus):
+    def test_a_life_is_told_and_nothing_but_what_changed(self):
+        listener = self.listening()
+        guest = self.built()
+        path = instance_path(guest.uuid)
+        heard = self.ended(listener, 'build_and_run_instance')
+
+        [added] = [s for s in heard if s.member == 'InterfacesAdded' and s.body[0] == path]
+        shown = {k: v[1] for k, v in added.body[1][INSTANCE].items()}
+        job_id, job = [s.body for s in heard if s.member == 'JobNew'][0]
+        self.assertEqual(job, '%s/job/%d' % (PATH, job_id))
+        [ended] = [s for s in heard if s.member == 'JobRemoved']
+        self.assertEqual((ended.body[0], ended.body[1], ended.body[2]), (job_id, job, 'done'))
+        self.assertEqual({k: v[1] for k, v in ended.body[3].items()},
+                         {'method': 'build_and_run_instance', 'instance': path, 'instance_uuid': guest.uuid})
+        order = [s.member for s in heard if job in s.body[:2] and s.member != 'PropertiesChanged']
+        self.assertEqual(order, ['JobNew', 'InterfacesAdded', 'InterfacesRemoved', 'JobRemoved'])
+        self.replay(listener, heard, path, shown)
+
+        listener.heard.clear()
+        self.cloud.stop(guest)
+        heard = self.ended(listener, 'stop_instance')
+        self.replay(listener, heard, path, shown)
+        self.assertEqual(shown['VmState'], 'stopped')
+        for name in ('Uuid', 'Name', 'MemoryMiB', 'Metadata', 'Networks', 'Fault', 'CreatedUSec'):
+            self.assertFalse([s for s in heard if s.member == 'PropertiesChanged' and s.path == path and name in s.changed], name)
+
+        listener.heard.clear()
+        self.cloud.terminate(guest)
+        heard = self.ended(listener, 'terminate_instance')
+        [gone] = [s for s in heard if s.member == 'InterfacesRemoved' and s.body[0] == path]
+        self.assertEqual(gone.body[1], [INSTANCE])
+
+    def replay(self, listener, heard, path, shown):
+        """Follows the signals with @shown, until it is what the daemon says; each must bring news."""
+        def follow(said):
+            if said.member == 'PropertiesChanged' and said.path == path:
+                self.assertEqual(said.body[0], INSTANCE)
+                for name, value in said.changed.items():
+                    self.assertNotEqual(shown[name], value, 'told again: %r' % said)
+                shown.update(said.changed)
+
+        for said in heard:
+            follow(said)
+        now = eventually(lambda: [n for n in [self.bob.all(INSTANCE, path)] if n['Jobs'] == [] and n['TaskState'] == ''])[0]
+        if shown != now:
+            self.heard(listener, lambda said: follow(said) or shown == now)
+        self.assertEqual(shown, now)
+
+    def test_what_is_done_again_is_not_told(self):
+        guest = self.built()
+        eventually(lambda: not self.jobs())
+        listener = self.listening()
+        self.bus('alice').verb('RunPeriodicTask', '_sync_power_states')
+        self.bus('alice').verb('UpdateAvailableResource')
+        listener.get('State')
+        said = [Said(m) for m in listener.signals]
+        self.assertFalse([s for s in said if s.path == instance_path(guest.uuid)], said)
+
+
+class Jobs(OnBus):
+    def test_a_job_says_what_it_is_and_where_it_stands(self):
+        guest = self.built()
+        eventually(lambda: not self.jobs())
+        self.daemon.fault('power_off:slow:1')
+        self.cloud.stop(guest)
+        self.cloud.reboot(guest)
+        jobs = eventually(lambda: len(self.jobs()) == 2 and [j['State'] for j in self.jobs().values()] == ['running', 'waiting'] and self.jobs())
+        (first_path, first), (second_path, second) = jobs.items()
+        self.assertEqual((first['Method'], second['Method']), ('stop_instance', 'reboot_instance'))
+        for path, job in jobs.items():
+            self.assertEqual((job['Instance'], job['InstanceUuid'], job['Origin'], job['User']),
+                             (instance_path(guest.uuid), guest.uuid, 'rpc', 'demo'))
+            self.assertRegex(job['RequestId'], '^req-')
+            self.assertEqual(path, '%s/job/%d' % (PATH, job['Id']))
+            self.assertGreater(job['AcceptedUSec'], 0)
+            self.assertFalse(job['Stalled'])
+        self.assertGreaterEqual(first['StartedUSec'], first['AcceptedUSec'])
+        self.assertGreater(first['DeadlineUSec'], first['StartedUSec'])
+        self.assertEqual((second['StartedUSec'], second['DeadlineUSec']), (0, 0))
+        self.assertEqual((first['Cancellable'], second['Cancellable']), (False, True))
+        self.assertEqual(self.of(guest, 'Jobs'), [first_path, second_path])
+        self.assertEqual(self.bob.get('NJobs', MANAGER), 2)
+        text = self.bob.call('org.freedesktop.DBus.Introspectable', 'Introspect', path=first_path)[0]
+        found = {i.get('name'): introspected(None, i) for i in ElementTree.fromstring(text).findall('interface')}
+        file = ElementTree.parse(os.path.join(SOURCE, 'dbus', JOB + '.xml')).getroot().find('interface')
+        self.assertEqual(found[JOB], introspected(None, file))
+
+        alice, listener = self.bus('alice'), self.listening()
+        cancel = lambda who, path: who.call(JOB, 'Cancel', 'a{sv}', ({},), path=path)  # noqa: E731
+        self.assertError('org.freedesktop.DBus.Error.*(AccessDenied|AuthorizationRequired)', '.', cancel, self.bob, second_path)
+        self.assertError(ERROR + 'NotCancellable', 'stop_instance has begun', cancel, alice, first_path)
+        cancel(alice, second_path)
+        cancel(alice, second_path)      # it is being done
+        self.assertEqual(self.bob.get('State', JOB, second_path), 'cancelling')
+        heard = self.ended(listener, 'reboot_instance')
+        [ended] = [s for s in heard if s.member == 'JobRemoved' and s.body[1] == second_path]
+        self.assertEqual(ended.body[2], 'cancelled')
+        self.assertRegex(ended.body[3]['message'][1], 'reboot_instance was cancelled')
+        self.assertError('org.freedesktop.DBus.Error.UnknownObject', '.', cancel, alice, second_path)
+        self.assertEqual(self.cloud.wait(guest, 'stopped')['vm_state'], 'stopped')
+
+    def test_a_failure_is_told_with_its_exception(self):
+        guest = self.built()
+        listener = self.listening()
+        self.daemon.fault('power_off:fail:InstancePowerOffFailure')
+        self.cloud.stop(guest)
+        ended = self.ended(listener, 'stop_instance')[-1]
+        self.assertEqual((ended.body[2], ended.body[3]['error'][1]), ('failed', 'InstancePowerOffFailure'))
+        self.assertTrue(ended.body[3]['message'][1], ended)
+
+
+class Stalled(OnBus):
+    options = {'stall_timeout': '1'}
+
+    def test_a_call_beyond_its_deadline_is_listed_with_its_job(self):
+        guest = self.built()
+        eventually(lambda: not self.jobs())
+        self.daemon.fault('power_off:slow:2')
+        self.cloud.stop(guest)
+        [[method, about, usec, job]] = eventually(lambda: self.bob.call(MANAGER, 'ListStalled')[0])
+        self.assertEqual((method, about), ('stop_instance', guest.uuid))
+        self.assertGreaterEqual(usec, 1000000)
+        self.assertEqual(list(self.jobs()), [job])
+        shown = self.jobs()[job]
+        self.assertTrue(shown['Stalled'])
+        self.assertEqual(shown['DeadlineUSec'], shown['StartedUSec'] + 1000000)
+        eventually(lambda: not self.bob.call(MANAGER, 'ListStalled')[0])
+
+
+class Drift(OnBus):
+    def test_what_does_not_agree_is_listed_told_and_recovered(self):
+        guest, alice = self.built(), self.bus('alice')
+        eventually(lambda: not self.jobs())
+        self.assertEqual((self.bob.call(MANAGER, 'ListDrift')[0], self.bob.get('NDrift', MANAGER)), ([], 0))
+        folder = os.path.join(self.daemon.state, 'instances', str(uuid.uuid4()))
+        os.makedirs(folder)
+        listener = self.listening()
+        self.assertError('org.freedesktop.DBus.Error.*(AccessDenied|AuthorizationRequired)', '.', self.bob.call, MANAGER, 'Recover', 'a{sv}', ({},))
+        self.assertError('org.freedesktop.DBus.Error.InvalidArgs', "Unknown option 'x'", alice.call, MANAGER, 'Recover', 'a{sv}', ({'x': ('b', True)},))
+        [job] = alice.call(MANAGER, 'Recover', 'a{sv}', ({},))
+        heard = self.ended(listener, '_recover')
+        self.assertEqual((heard[-1].body[1], heard[-1].body[2]), (job, 'done'))
+        heard = self.heard(listener, lambda s: s.member == 'PropertiesChanged' and s.path == PATH and 'NDrift' in s.changed) \
+            if not [s for s in heard if s.member == 'DriftChanged'] else heard
+        self.assertTrue([s for s in heard if s.member == 'DriftChanged'])
+        [[kind, name, sentence, since]] = self.bob.call(MANAGER, 'ListDrift')[0]
+        self.assertEqual((kind, name), ('directory', os.path.basename(folder)))
+        self.assertIn(folder, sentence)
+        self.assertGreater(since, 0)
+        self.assertEqual(self.bob.get('NDrift', MANAGER), 1)
+        self.assertEqual(self.of(guest, 'VmState'), 'active')
+
+        os.rmdir(folder)
+        alice.verb('RunPeriodicTask', '_sync_power_states')
+        eventually(lambda: self.bob.call(MANAGER, 'ListDrift')[0] == [])
+
+
+class Offered(OnBus):
+    options = {'local_network': 'name=inner, subnet=10.77.0.0/24'}
+
+    def test_flavors_networks_and_images_are_offered(self):
+        flavors = {f[0]: f[1:] for f in eventually(lambda: self.bob.get('Flavors', MANAGER))}
+        self.assertEqual(flavors['m1.tiny'], (1, 512, 1))
+        listener = self.listening()
+        folder = os.path.join(self.daemon.state, 'images')
+        self.assertEqual(self.bob.get('Images', MANAGER), [])
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, 'tiny.raw'), 'wb') as f:
+            f.write(b'\0' * 4096)
+        self.bus('alice').verb('Reload')
+        self.heard(listener, lambda s: s.member == 'PropertiesChanged' and 'Images' in s.changed)
+        [[image, _, _, size]] = self.bob.get('Images', MANAGER)
+        self.assertEqual((image, size), ('tiny.raw', 4096))
+        os.unlink(os.path.join(folder, 'tiny.raw'))     # by itself, now that there is a directory
+        eventually(lambda: self.bob.get('Images', MANAGER) == [])
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,97 @@
+/* Lists of org.nova.Compute1.Manager: drift and stalled calls, by name; and Recover, which looks for the former. */
+#include "bus/bus-internal.h"
+
+#include <errno.h>
+
+#include "basic/id.h"
+#include "compute/manager.h"
+
+static const ComputeManager *compute_of(const Bus *b) {
+        return b->manager ? compute_manager_from(b->manager) : NULL;
+}
+
+/* ---- drift ---- */
+
+typedef struct Appending {
+        Bus *bus;
+        sd_bus_message *reply;
+        int r;
+} Appending;
+
+static void append_drift(const Drift *d, void *userdata) {
+        _cleanup_free_ char *name = NULL, *text = NULL;
+        Appending *a = userdata;
+
+        if (a->r >= 0)
+                a->r = sd_bus_message_append(a->reply, "(ssst)", drift_kind_to_string(d->kind), bus_text(d->name, &name),
+                                             bus_text(d->text, &text), d->since);
+}
+
+int bus_manager_list_drift(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        ComputeManager *c = (ComputeManager *) compute_of(userdata);
+        Appending a = { .bus = userdata };
+
+        a.r = sd_bus_message_new_method_return(m, &a.reply);
+        if (a.r >= 0)
+                a.r = sd_bus_message_open_container(a.reply, 'a', "(ssst)");
+        if (c && a.r >= 0)
+                compute_drift_foreach(c, append_drift, &a);
+        if (a.r >= 0)
+                a.r = sd_bus_message_close_container(a.reply);
+        if (a.r >= 0)
+                a.r = sd_bus_send(NULL, a.reply, NULL);
+        sd_bus_message_unref(a.reply);
+        return a.r;
+}
+
+void bus_drift_changed(Bus *b) {
+        bus_object_changed(&b->manager_object, MANAGER_CHANGED_DRIFT);
+        if (bus_can_tell(b))
+                (void) sd_bus_emit_signal(b->bus, BUS_PATH, MANAGER_INTERFACE, "DriftChanged", "");
+}
+
+/* ---- stalled calls ---- */
+
+/* Periodic tasks and queries are none. */
+static const char *job_of(const Bus *b, const char *method, const char *uuid) {
+        for (const BusJob *j = b->first_job; j; j = j->next)
+                if (j->view->started > 0 && streq(j->view->method->name, method) && streq_ptr(j->view->instance_uuid, uuid))
+                        return j->path;
+        return "/";
+}
+
+static void append_stalled(const char *name, const char *key, usec_t running, void *userdata) {
+        const char *uuid = key && uuid_is_valid(key) ? key : NULL;
+        Appending *a = userdata;
+
+        if (a->r >= 0)
+                a->r = sd_bus_message_append(a->reply, "(ssto)", name, strempty(uuid), running, job_of(a->bus, name, uuid));
+}
+
+int bus_manager_list_stalled(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        Appending a = { .bus = userdata };
+
+        a.r = sd_bus_message_new_method_return(m, &a.reply);
+        if (a.r >= 0)
+                a.r = sd_bus_message_open_container(a.reply, 'a', "(ssto)");
+        if (a.bus->service && a.r >= 0)
+                service_foreach_stalled(a.bus->service, append_stalled, &a);
+        if (a.r >= 0)
+                a.r = sd_bus_message_close_container(a.reply);
+        if (a.r >= 0)
+                a.r = sd_bus_send(NULL, a.reply, NULL);
+        sd_bus_message_unref(a.reply);
+        return a.r;
+}
+
+/* ---- Recover ---- */
+
+int bus_manager_recover(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *b = userdata;
+        int r;
+
+        r = bus_verb_authorize(b, m, "recover", ACTION_MANAGE_SERVICE, NULL, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
+        return bus_job_begin(b, m, "_recover", NULL, "The instances could not be recovered", NULL, NULL, error);
+}
