@@ -74,7 +74,8 @@ typedef struct ComputeDriverOps {
         /* The object as constructed is not yet connected; init_host connects. init_host may be called again after it failed.
          * Once it has succeeded the driver connects again by itself after a loss: DISCONNECTED, then CONNECTED are told, and
          * calls in between fail with HypervisorUnavailable. A later init_host only hurries that. After cleanup_host, which
-         * may come at any time and bounds its own wait, there is only free. */
+         * may come at any time and bounds its own wait, there is only free, or init_host again: the service was stopped and
+         * is started. */
         ComputeDriver *(*free)(ComputeDriver *d);
         int (*init_host)(ComputeDriver *d, const char *host, NovaException *e);
         void (*cleanup_host)(ComputeDriver *d);

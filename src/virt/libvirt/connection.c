@@ -386,6 +386,8 @@ int libvirt_connect(LibvirtDriver *d, NovaException *e) {
         (void) libvirt_driver_ref(d);
         pthread_mutex_lock(&d->open_lock);
         pthread_mutex_lock(&d->lock);
+        if (d->stopping && !d->freed && (!d->has_connector || d->ended))
+                d->stopping = d->has_connector = d->ended = false;      /* the service was stopped and is started again */
         stopping = d->stopping;
         has_connector = d->has_connector;
         pthread_mutex_unlock(&d->lock);
@@ -404,6 +406,7 @@ int libvirt_connect(LibvirtDriver *d, NovaException *e) {
 void libvirt_disconnect(LibvirtDriver *d) {
         usec_t deadline = now_monotonic() + CLOSE_TIMEOUT;
         bool joinable, ended;
+        pthread_t connector;
 
         pthread_mutex_lock(&d->lock);
         d->stopping = true;
@@ -414,12 +417,13 @@ void libvirt_disconnect(LibvirtDriver *d) {
                 pthread_cond_wait(&d->changed, &d->lock);
         joinable = d->joinable;
         ended = d->ended;
+        connector = d->connector;
         d->joinable = false;
         pthread_mutex_unlock(&d->lock);
 
         /* A connector that libvirt holds is left to itself: it has references to all that it touches. */
         if (joinable && ended)
-                (void) pthread_join(d->connector, NULL);
+                (void) pthread_join(connector, NULL);
         else if (joinable)
-                (void) pthread_detach(d->connector);
+                (void) pthread_detach(connector);
 }

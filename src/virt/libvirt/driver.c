@@ -54,6 +54,9 @@ static void libvirt_cleanup_host(ComputeDriver *driver) {
 static ComputeDriver *libvirt_free(ComputeDriver *driver) {
         LibvirtDriver *d = libvirt_driver(driver);
 
+        pthread_mutex_lock(&d->lock);
+        d->freed = true;
+        pthread_mutex_unlock(&d->lock);
         libvirt_disconnect(d);
         libvirt_driver_unref(d);
         return NULL;

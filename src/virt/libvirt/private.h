@@ -43,7 +43,8 @@ typedef struct LibvirtDriver {
         virConnectPtr connection;       /* NULL = none */
         int event_id;                   /* of the lifecycle events of that connection */
         bool lost;                      /* there is a connection, and it is of no use any more */
-        bool stopping;
+        bool stopping;                  /* from cleanup_host to the next init_host */
+        bool freed;                     /* and from free on for good */
         bool has_connector;             /* from the first success on */
         pthread_t connector;
         bool joinable;
@@ -71,7 +72,7 @@ void event_loop_unref(void);
 char *libvirt_uri_of(const Config *config);             /* malloc'ed */
 bool libvirt_uri_is_local(const char *uri);             /* the hypervisor is this machine, and not libvirt's test double */
 int libvirt_connect(LibvirtDriver *d, NovaException *e); /* what init_host does: connects, or finds it connected */
-void libvirt_disconnect(LibvirtDriver *d);              /* for good; returns within about a second whatever libvirt does */
+void libvirt_disconnect(LibvirtDriver *d);              /* returns within about a second whatever libvirt does */
 bool libvirt_is_connected(LibvirtDriver *d);
 /* @connection does not work any more: has it replaced, and told once. */
 void libvirt_lost(LibvirtDriver *d, virConnectPtr connection, const char *why);

@@ -59,7 +59,19 @@ static void it_is_connected_from_init_host_to_cleanup_host(void **state) {
         d->ops->cleanup_host(d);
         assert_false(d->ops->is_connected(d));
         assert_int_equal(d->ops->get_num_instances(d, NULL), -ENOTCONN);
-        assert_int_equal(d->ops->init_host(d, "host1", NULL), -ESHUTDOWN);
+}
+
+static void it_connects_again_after_its_end(void **state) {
+        _cleanup_(compute_driver_freep) ComputeDriver *d = connected(NULL);
+
+        for (int i = 0; i < 3; i++) {
+                d->ops->cleanup_host(d);
+                assert_false(d->ops->is_connected(d));
+                d->ops->cleanup_host(d);
+                assert_int_equal(d->ops->init_host(d, "host1", NULL), 0);
+                assert_true(d->ops->is_connected(d));
+                assert_int_equal(d->ops->get_num_instances(d, NULL), 1);
+        }
 }
 
 static void all_guests_are_listed_with_their_states(void **state) {
@@ -315,6 +327,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(all_guests_are_listed_with_their_states),
                 cmocka_unit_test(it_is_connected_from_init_host_to_cleanup_host),
+                cmocka_unit_test(it_connects_again_after_its_end),
                 cmocka_unit_test(a_hypervisor_that_is_not_there_is_unavailable_by_its_uri),
                 cmocka_unit_test(resources_are_those_of_the_hypervisor),
                 cmocka_unit_test(cpus_are_those_of_the_sets),
