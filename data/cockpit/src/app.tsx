@@ -51,9 +51,10 @@ function Host({ tab }: { tab: string }) {
         return <div className="nova-stack">
                 <h1 className="pf-v6-screen-reader">{_("Compute")}</h1>
                 <Tabs activeKey={tab} onSelect={(_event, key) => replace(key === "log" ? ["log"] : [])} aria-label={_("Views of the host")} role="region">
-                        <Tab eventKey="overview" id="tab-overview" title={<TabTitleText>{_("Overview")}</TabTitleText>} />
-                        <Tab eventKey="log" id="tab-log" title={<TabTitleText>{_("Log")}</TabTitleText>} />
+                        <Tab eventKey="overview" id="tab-overview" tabContentId="view" title={<TabTitleText>{_("Overview")}</TabTitleText>} />
+                        <Tab eventKey="log" id="tab-log" tabContentId="view" title={<TabTitleText>{_("Log")}</TabTitleText>} />
                 </Tabs>
+                <div id="view" role="tabpanel" aria-labelledby={`pf-tab-${tab}-tab-${tab}`} className="nova-stack">
                 {tab === "log" ? <LogCard match="--unit=nova-compute.service" title={_("Log of the compute service")} linked />
                 : <>
                         <StalledAlert />
@@ -62,6 +63,7 @@ function Host({ tab }: { tab: string }) {
                         <InstanceCard />
                         <DriftCard />
                 </>}
+                </div>
         </div>;
 }
 

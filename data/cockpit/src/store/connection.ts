@@ -65,13 +65,15 @@ export class Connection {
                         this.client = null;
                         this.generation++;
                         this.store.phase("broken", options.problem ? words.problem(options.problem, options.message) : "");
-                        window.setTimeout(this.reopen, Math.min(1000 * 2 ** this.retries++, 30000));
+                        window.setTimeout(() => { if (!this.client) this.open(); }, Math.min(1000 * 2 ** this.retries++, 30000));
                 });
                 this.authority();
         };
 
         reopen = () => {
-                if (!this.client)
+                if (this.client)
+                        void this.load();
+                else
                         this.open();
         };
 

@@ -166,15 +166,17 @@ export function InstancePage({ uuid, tab }: { uuid: string; tab: string }) {
                 </header>
                 {faulty && <Alert variant="danger" isInline title={instance.Fault} id="fault">{time(instance.FaultUSec)}</Alert>}
                 <Tabs activeKey={tab} onSelect={(_event, key) => replace(["instance", uuid, ...key === "overview" ? [] : [String(key)]])} aria-label={_("Views of the instance")} role="region">
-                        <Tab eventKey="overview" id="tab-overview" title={<TabTitleText>{_("Overview")}</TabTitleText>} />
-                        <Tab eventKey="console" id="tab-console" title={<TabTitleText>{_("Console")}</TabTitleText>} />
-                        <Tab eventKey="history" id="tab-history" title={<TabTitleText>{_("History")}</TabTitleText>} />
-                        <Tab eventKey="log" id="tab-log" title={<TabTitleText>{_("Log")}</TabTitleText>} />
+                        <Tab eventKey="overview" id="tab-overview" tabContentId="view" title={<TabTitleText>{_("Overview")}</TabTitleText>} />
+                        <Tab eventKey="console" id="tab-console" tabContentId="view" title={<TabTitleText>{_("Console")}</TabTitleText>} />
+                        <Tab eventKey="history" id="tab-history" tabContentId="view" title={<TabTitleText>{_("History")}</TabTitleText>} />
+                        <Tab eventKey="log" id="tab-log" tabContentId="view" title={<TabTitleText>{_("Log")}</TabTitleText>} />
                 </Tabs>
+                <div id="view" role="tabpanel" aria-labelledby={`pf-tab-${tab}-tab-${tab}`}>
                 {tab === "console" ? <Console instance={instance} />
                 : tab === "history" ? <History instance={instance} />
                 : tab === "log" ? <LogCard match={"INSTANCE_UUID=" + uuid} title={_("Log of this instance")} />
                 : <div className="nova-columns"><Facts instance={instance} />
                         <div className="nova-stack"><Jobs instance={instance} /><Networks instance={instance} /><Volumes instance={instance} /></div></div>}
+                </div>
         </div>;
 }
