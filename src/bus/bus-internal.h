@@ -37,6 +37,7 @@ typedef struct BusProperty {
 #define PROPERTIES_MAX 64               /* of an interface: they are counted in the bits of a word */
 
 typedef struct BusObject BusObject;
+typedef struct BusFeed BusFeed;
 
 typedef struct BusInterface {
         const char *name;
@@ -116,6 +117,7 @@ struct Bus {
         sd_bus_slot *name_request;
 
         Authority *authority;
+        BusFeed *feed;                  /* of queries */
         BusCall *calls;
         unsigned n_calls;
 
@@ -230,11 +232,35 @@ void bus_jobs_leave_instance(BusInstance *i);
 void bus_jobs_stalled_changed(Bus *b);
 
 /* Begins @method of the manager with @args (an object, copied) for the caller of @m, who has been authorized, as an operation
- * of origin bus. The call is answered when it is accepted: with the job's path, or what @answer appends (@data is malloc'ed
+ * of origin bus; @context: as whom (a reference of its own is taken), NULL = the host's administrator. The call is answered when it is accepted: with the job's path, or what @answer appends (@data is malloc'ed
  * or NULL, and taken over in every case); or with the exception that it ended with before. Returns 1, or -errno with @error: for
  * a handler to return. */
-int bus_job_begin(Bus *b, sd_bus_message *m, const char *method, const json_t *args, const char *what,
+int bus_job_begin(Bus *b, sd_bus_message *m, RequestContext *context, const char *method, const json_t *args, const char *what,
                   int (*answer)(sd_bus_message *reply, const char *job, void *data), void *data, sd_bus_error *error);
+
+/* ---- queries.c: verbs that ask the manager before they answer ---- */
+
+/* On the loop, with what the query found (NULL = null): answers @m and returns 1, or returns -errno with @error; may begin something else
+ * that answers. @data stays whose it was. */
+typedef int (*BusQueryDone)(Bus *b, sd_bus_message *m, const json_t *result, void *data, sd_bus_error *error);
+
+/* Makes b->feed; and before the bus goes, on the loop: what still comes is let go. */
+int bus_queries_new(Bus *b);
+void bus_queries_free(Bus *b);
+/* Runs the query @method of the manager with @args (copied) for the caller of @m, who has been authorized; then @done, unless it failed:
+ * that is told. @data is freed with @free_data (may be NULL) in every case. Returns 1, or -errno with @error: for a handler to return. */
+int bus_query_begin(Bus *b, sd_bus_message *m, RequestContext *context, const char *method, const json_t *args, const char *what,
+                    BusQueryDone done, void *data, void (*free_data)(void *data), sd_bus_error *error);
+
+/* ---- create-instance.c ---- */
+
+int bus_create_instance(sd_bus_message *m, void *userdata, sd_bus_error *error);        /* @userdata: the Bus */
+
+/* Who asks, as the compute API has it: user "uid:1000", or @user; of @project; an administrator only when @admin. NULL when out of
+ * memory. Of a call that authority_check has just said yes to. */
+RequestContext *bus_context(Bus *b, sd_bus_message *m, const char *user, const char *project, bool admin);
+/* "uid:1000" of such a call; "uid:unknown" if the bus did not say. */
+void bus_caller(Bus *b, sd_bus_message *m, char ret[static 24]);
 
 /* ---- instance-verbs.c, manager-verbs.c: handlers of Instance and Manager ---- */
 

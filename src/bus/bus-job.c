@@ -317,9 +317,9 @@ static void answer_refused(BusCall *c, const JobView *v) {
         bus_call_finish(c, -EIO, &e);
 }
 
-int bus_job_begin(Bus *b, sd_bus_message *m, const char *method, const json_t *args, const char *what,
+int bus_job_begin(Bus *b, sd_bus_message *m, RequestContext *context, const char *method, const json_t *args, const char *what,
                   int (*answer)(sd_bus_message *reply, const char *job, void *data), void *data, sd_bus_error *error) {
-        _cleanup_(context_unrefp) RequestContext *context = NULL;
+        _cleanup_(context_unrefp) RequestContext *as = context ? context_ref(context) : context_new_admin();
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
         BusCall *c;
         int r;
@@ -336,8 +336,7 @@ int bus_job_begin(Bus *b, sd_bus_message *m, const char *method, const json_t *a
         }
         c->answer = answer;
         c->data = data;
-        context = context_new_admin();
-        r = context ? service_begin(b->service, method, args, context, &c->job, &e) : -ENOMEM;
+        r = as ? service_begin(b->service, method, args, as, &c->job, &e) : -ENOMEM;
         if (r < 0) {
                 bus_call_free(c);
                 return bus_error_from(error, r, &e, what);

@@ -140,7 +140,7 @@ static int method_get_instance(sd_bus_message *m, void *userdata, sd_bus_error *
 const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS("CreateInstance", SD_BUS_ARGS("a{sv}", properties), SD_BUS_RESULT("o", instance, "o", job),
-                                bus_manager_verb, SD_BUS_VTABLE_UNPRIVILEGED),
+                                bus_create_instance, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetInstance", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", instance), method_get_instance,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListDrift", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssst)", drift), bus_manager_list_drift,

@@ -315,6 +315,8 @@ int bus_new(Bus **ret, sd_event *event, Launcher *launcher, const BusCallbacks *
         bus_object_init(&b->manager_object, b, &bus_manager_interface, BUS_PATH, b->manager_told);
         r = authority_new(&b->authority, event);
         if (r >= 0)
+                r = bus_queries_new(b);
+        if (r >= 0)
                 r = bus_add_sources(b);
         if (r < 0)
                 return r;
@@ -359,6 +361,7 @@ Bus *bus_free(Bus *b) {
         }
         if (b->authority)
                 bus_disconnect(b);
+        bus_queries_free(b);
         authority_free(b->authority);
         sd_event_source_disable_unref(b->tell);
         sd_event_source_disable_unref(b->retry);

@@ -10,6 +10,16 @@
 #define BUS_ERROR_START_FAILED "org.nova.Compute1.Error.StartFailed"
 #define BUS_ERROR_NO_SUCH_TASK "org.nova.Compute1.Error.NoSuchTask"
 #define BUS_ERROR_NO_SUCH_INSTANCE "org.nova.Compute1.Error.NoSuchInstance"
+#define BUS_ERROR_INSTANCE_EXISTS "org.nova.Compute1.Error.InstanceExists"      /* one of this uuid is, or was, here */
+#define BUS_ERROR_INVALID_STATE "org.nova.Compute1.Error.InvalidState"          /* the states of the instance do not allow the verb */
+#define BUS_ERROR_INSTANCE_LOCKED "org.nova.Compute1.Error.InstanceLocked"
+#define BUS_ERROR_NO_SUCH_FLAVOR "org.nova.Compute1.Error.NoSuchFlavor"
+#define BUS_ERROR_NO_SUCH_NETWORK "org.nova.Compute1.Error.NoSuchNetwork"
+#define BUS_ERROR_AMBIGUOUS_NETWORK "org.nova.Compute1.Error.AmbiguousNetwork"  /* none is named, and there are several */
+#define BUS_ERROR_NO_SUCH_INTERFACE "org.nova.Compute1.Error.NoSuchInterface"   /* the instance has none of that address or port */
+#define BUS_ERROR_NO_SUCH_IMAGE "org.nova.Compute1.Error.NoSuchImage"           /* none, or none for this project */
+#define BUS_ERROR_IMAGE_UNACCEPTABLE "org.nova.Compute1.Error.ImageUnacceptable"        /* it does not fit, or is not what it says */
+#define BUS_ERROR_NO_CONSOLE "org.nova.Compute1.Error.NoConsole"                /* the instance has no console of that kind */
 #define BUS_ERROR_AMBIGUOUS_NAME "org.nova.Compute1.Error.AmbiguousName"        /* several instances have it */
 #define BUS_ERROR_NOT_CANCELLABLE "org.nova.Compute1.Error.NotCancellable"      /* the job has no safe point to stop at any more */
 #define BUS_ERROR_MODEL_DISCONNECTED "org.nova.Compute1.Error.ModelDisconnected"        /* the database */

@@ -93,5 +93,5 @@ int bus_manager_recover(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         r = bus_verb_authorize(b, m, "recover", ACTION_MANAGE_SERVICE, NULL, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
-        return bus_job_begin(b, m, "_recover", NULL, "The instances could not be recovered", NULL, NULL, error);
+        return bus_job_begin(b, m, NULL, "_recover", NULL, "The instances could not be recovered", NULL, NULL, error);
 }

@@ -34,7 +34,9 @@ struct Query {
         sd_bus_message *call;
         char *action;
         uint64_t id;                    /* for cancelling */
-        sd_bus_slot *question, *watch;
+        sd_bus_slot *question, *watch, *credentials;
+        bool uid_known;
+        uid_t uid;                      /* of the caller, as the bus says */
         bool answered;
         int verdict;                    /* 1 or -errno with @error, once answered */
         sd_bus_error error;
@@ -46,6 +48,10 @@ struct Authority {
         Query *queries;
         unsigned n;
         uint64_t last_id;
+
+        sd_bus_message *let_through;    /* the call that was said yes to last, for comparing only */
+        bool uid_known;
+        uid_t uid;                      /* its sender */
 };
 
 static Query *query_free(Query *q) {
@@ -59,6 +65,7 @@ static Query *query_free(Query *q) {
 
         sd_bus_slot_unref(q->question);
         sd_bus_slot_unref(q->watch);
+        sd_bus_slot_unref(q->credentials);
         sd_bus_message_unref(q->call);
         sd_bus_error_free(&q->error);
         free(q->action);
@@ -197,7 +204,79 @@ static int query_on_watch_installed(sd_bus_message *m, void *userdata _unused_, 
         return 0;
 }
 
+/* ---- how large it is ---- */
+
+/* What a call that waits keeps in memory is bounded by its size; the library does not tell that. Counts @m from where it is read, in
+ * about so many bytes, until there is no more or @limit is passed. */
+static int count_bytes(sd_bus_message *m, size_t limit, size_t *count) {
+        const char *contents, *text;
+        const void *data;
+        char type;
+        size_t size;
+        int r;
+
+        while ((r = sd_bus_message_peek_type(m, &type, &contents)) > 0 && *count <= limit) {
+                *count += 32;
+                if (type == 's' || type == 'o' || type == 'g') {
+                        r = sd_bus_message_read_basic(m, type, &text);
+                        *count += r > 0 ? strlen(text) : 0;
+                } else if (type == 'a' && strlen(contents) == 1 && strchr("ybnqiuxtd", *contents) && *contents != 'b') {
+                        r = sd_bus_message_read_array(m, *contents, &data, &size);
+                        *count += r > 0 ? size : 0;
+                } else if (strchr("avre", type)) {
+                        r = sd_bus_message_enter_container(m, type, contents);
+                        if (r >= 0)
+                                r = count_bytes(m, limit, count);
+                        if (r >= 0 && *count <= limit)
+                                r = sd_bus_message_exit_container(m);
+                } else {
+                        uint64_t value;
+
+                        r = sd_bus_message_read_basic(m, type, &value);
+                }
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
+/* Reads @m, which is not put back: its handler is called again from the beginning. */
+static int check_size(sd_bus_message *m, sd_bus_error *error) {
+        size_t count = 0;
+        int r;
+
+        r = sd_bus_message_rewind(m, true);
+        if (r >= 0)
+                r = count_bytes(m, AUTHORITY_CALL_SIZE_MAX, &count);
+        if (r < 0)
+                return r;
+        if (count <= AUTHORITY_CALL_SIZE_MAX)
+                return 0;
+        return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "The arguments of %s have more than %zu bytes",
+                                 strempty(sd_bus_message_get_member(m)), AUTHORITY_CALL_SIZE_MAX);
+}
+
 /* ---- the question ---- */
+
+/* The bus answers before polkit does: it passes our messages on in their order. */
+static int query_on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_) {
+        Query *q = userdata;
+        uint32_t uid;
+
+        q->credentials = sd_bus_slot_unref(q->credentials);
+        if (sd_bus_message_is_method_error(reply, NULL) || sd_bus_message_read(reply, "u", &uid) < 0)
+                return 0;
+        q->uid = uid;
+        q->uid_known = true;
+        return 0;
+}
+
+int authority_caller(const Authority *a, sd_bus_message *m, uid_t *ret) {
+        if (a->let_through != m || !a->uid_known)
+                return -ENODATA;
+        *ret = a->uid;
+        return 0;
+}
 
 static int query_ask(Query *q, const char *const *details) {
         sd_bus *bus = sd_bus_message_get_bus(q->call);
@@ -210,6 +289,9 @@ static int query_ask(Query *q, const char *const *details) {
         snprintf(text, sizeof text, "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
                  "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%s'", sender);
         r = sd_bus_add_match_async(bus, &q->watch, text, query_on_owner_changed, query_on_watch_installed, q);
+        if (r >= 0)
+                r = sd_bus_call_method_async(bus, &q->credentials, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                             "GetConnectionUnixUser", query_on_credentials, q, "s", sender);
         if (r < 0)
                 return r;
 
@@ -252,6 +334,9 @@ int authority_check(Authority *a, sd_bus_message *m, const char *action, const c
                 if (!streq(q->action, action))
                         return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED, "Access denied: asked for %s, not for %s",
                                                  q->action, action);
+                a->let_through = q->verdict > 0 ? m : NULL;
+                a->uid_known = q->uid_known;
+                a->uid = q->uid;
                 if (q->verdict < 0)
                         sd_bus_error_move(error, &q->error);
                 return q->verdict;
@@ -260,6 +345,9 @@ int authority_check(Authority *a, sd_bus_message *m, const char *action, const c
                 return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED, "Access denied: the call has no sender");
         if (a->n >= QUERIES_MAX || of_sender >= QUERIES_PER_SENDER_MAX)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "Too many calls wait for authorization");
+        r = check_size(m, error);
+        if (r < 0)
+                return r;
 
         q = calloc(1, sizeof *q);
         if (!q)

@@ -28,25 +28,6 @@ static int not_found(NovaException *e, const char *uuid) {
         return r;
 }
 
-int instance_invalid_state(NovaException *e, const char *uuid, const char *attribute, const char *state, const char *verb) {
-        int r = exception_setf(e, EXC_INSTANCE_INVALID_STATE,
-                               "Instance %s in %s %s. Cannot %s while the instance is in this state.", uuid, attribute,
-                               state ? state : "None", verb);
-
-        exception_kwarg(e, "instance_uuid", json_string(uuid));
-        exception_kwarg(e, "attr", json_string(attribute));
-        exception_kwarg(e, "state", json_string_or_null(state));
-        exception_kwarg(e, "method", json_string(verb));
-        return r;
-}
-
-int instance_not_ready(NovaException *e, const char *uuid) {
-        int r = exception_setf(e, EXC_INSTANCE_NOT_READY, "Instance %s is not ready", uuid);
-
-        exception_kwarg(e, "instance_id", json_string(uuid));
-        return r;
-}
-
 bool instance_call_overtaken(const NovaException *e) {
         return failure_is(e, EXC_INSTANCE_NOT_FOUND) || failure_is(e, EXC_UNEXPECTED_DELETING_TASK_STATE) ||
                failure_is(e, EXC_UNEXPECTED_TASK_STATE);
@@ -197,13 +178,9 @@ static bool is_deleting(TaskState t) {
 }
 
 static int check_lock(const InstanceCall *c, NovaException *e) {
-        int r;
-
         if (!(c->method->flags & INSTANCE_LOCKABLE) || !c->i->locked || context_is_admin(c->context))
                 return 0;
-        r = exception_setf(e, EXC_INSTANCE_IS_LOCKED, "Instance %s is locked", c->i->uuid);
-        exception_kwarg(e, "instance_uuid", json_string(c->i->uuid));
-        return r;
+        return instance_is_locked(e, c->i->uuid);
 }
 
 /* What the host asks of itself it has found out by itself: a guest that runs though it should not is stopped, whatever the API

@@ -5,6 +5,7 @@
 #include "compute/compute.h"
 
 #include "basic/log.h"
+#include "network/declared.h"
 #include "network/events.h"
 
 int compute_network_plug(ComputeManager *m, const Instance *i, const json_t *network_info, NovaException *e) {
@@ -80,6 +81,15 @@ void compute_watch_networks(ComputeManager *m) {
         r = link_events_new(&m->link_events, m->event, on_link, m);
         if (r < 0)
                 log_warning("Bridges of the local networks cannot be watched: %s", failure_text(r, NULL));
+}
+
+bool compute_manager_has_network(ComputeManager *m, const char *name_or_id) {
+        _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
+        _cleanup_(network_table_done) NetworkTable table = {};
+
+        if (!network_api_is_local(m->network_api) || network_table_read(&table, config, NULL) < 0)
+                return true;
+        return network_table_find(&table, name_or_id) != NULL;
 }
 
 /* ---- what is left over ---- */

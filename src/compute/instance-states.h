@@ -13,3 +13,19 @@ void instance_method_tasks(const InstanceMethod *m, TaskState ret[static _TASK_S
 /* Whether @m (NULL or one about the host: no) would begin, with @args, on an instance in these states. What else may keep it from
  * that (a lock, the arguments) is not looked at. */
 bool instance_method_may_begin(const Method *m, const json_t *args, VmState vm, TaskState task);
+
+/* InstanceIsLocked, in Nova's words. */
+int instance_is_locked(NovaException *e, const char *uuid);
+
+/* An instance as it is shown, and who asks. */
+typedef struct InstanceStates {
+        const char *uuid;
+        VmState vm_state;
+        TaskState task_state;
+        bool locked;
+        bool admin;                     /* a lock does not hold him */
+} InstanceStates;
+
+/* The same with a lock and what of the arguments the types do not say: 0, or InstanceIsLocked, InstanceInvalidState, or what the
+ * method says of its arguments. Its turn may find other states. */
+int instance_method_refusal(const Method *m, const json_t *args, const InstanceStates *s, NovaException *e);

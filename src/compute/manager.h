@@ -26,4 +26,6 @@ const char *compute_manager_hypervisor_error(const ComputeManager *m);  /* "" wh
 const char *compute_manager_driver_name(const ComputeManager *m);
 const Offer *compute_manager_offer(const ComputeManager *m);    /* NULL = not yet read */
 InstanceTable *compute_manager_instances(const ComputeManager *m);      /* lives as long as @m */
+/* Whether a network of that name or id is declared; of those of a network service always, it knows them itself. */
+bool compute_manager_has_network(ComputeManager *m, const char *name_or_id);
 const char *compute_manager_connection_uri(const ComputeManager *m);

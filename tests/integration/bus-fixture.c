@@ -219,6 +219,10 @@ JobTable *service_job_table(const Service *s) {
 int service_begin(Service *s, const char *method, const json_t *args, RequestContext *c, uint64_t *ret_id, NovaException *e) {
         return -ESHUTDOWN;
 }
+int service_call(Service *s, const char *method, const json_t *args, RequestContext *c, OperationOrigin origin,
+                 void (*finished)(Operation *o), void *origin_data, NovaException *e) {
+        return -ESHUTDOWN;
+}
 int service_cancel_operation(Service *s, uint64_t id) {
         return -ENOENT;
 }
@@ -265,6 +269,9 @@ void compute_drift_foreach(ComputeManager *m, void (*f)(const Drift *d, void *us
 }
 InstanceTable *compute_manager_instances(const ComputeManager *m) {
         return NULL;
+}
+bool compute_manager_has_network(ComputeManager *m, const char *name_or_id) {
+        return true;
 }
 const char *compute_manager_driver_name(const ComputeManager *m) {
         return "fixture";
