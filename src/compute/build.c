@@ -251,7 +251,8 @@ static int failed(Build *b, int failure, NovaException *why) {
         (void) operation_step(c->operation, "undo");
         if (b->spawned || b->networks)
                 undone = compute_build_undo(c->manager, c->context, c->i);
-        b->claim = claim_abort(b->claim, c->i);
+        /* What is still there still takes its room. */
+        b->claim = undone < 0 ? claim_end(b->claim) : claim_abort(b->claim, c->i);
         if (overtaken) {
                 log_info("The build of instance %s gives way: %s", c->i->uuid, failure_text(failure, why));
                 return 0;

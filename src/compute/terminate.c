@@ -1,6 +1,7 @@
 /* Termination (zed 7.1): guest, files, network and claim go, then the row. It may be asked for more than once, and for what is
  * not there any more: then there is nothing to do. */
 #define LOG_LOGGER "nova.compute.manager"
+#include "compute/build.h"
 #include "compute/instance-methods.h"
 
 #include <assert.h>
@@ -9,6 +10,7 @@
 
 static int terminate(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL, y = NOVA_EXCEPTION_NULL;
+        bool passing, half_built;
         int r;
 
         (void) operation_step(c->operation, "destroy");
@@ -19,12 +21,17 @@ static int terminate(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
                 log_info("Instance %s was gone already.", c->i->uuid);
                 return 0;
         }
-        /* What only waits for its hypervisor stays marked as deleting: who asks again, or the next start, goes on. */
-        if (!failure_is_passing(r, &x)) {
+        /* What only waits for its hypervisor stays as it was, and may be asked for again. A build that gave way to us does not go on. */
+        passing = failure_is_passing(r, &x);
+        half_built = passing && c->i->vm_state == VM_BUILDING;
+        if (half_built)
+                instance_set_unbuilt(c->i, c->i->host ? r : 0);
+        else
                 c->i->vm_state = VM_ERROR;
-                if (instance_call_save(c, NULL, &y) < 0)
-                        log_warning("Cannot write that instance %s is in error: %s", c->i->uuid, failure_text(r, &y));
-        }
+        if ((half_built || !passing) && instance_call_save(c, NULL, &y) < 0)
+                log_warning("Cannot write that instance %s is in error: %s", c->i->uuid, failure_text(r, &y));
+        else if (half_built && c->i->host)
+                compute_recover_later(c->manager, c->i->uuid);
         exception_move(e, &x);
         return r;
 }

@@ -203,7 +203,11 @@ void exception_done(NovaException *e) {
 }
 
 void exception_move(NovaException *to, NovaException *from) {
-        assert(to && from && to != from);
+        assert(from && to != from);
+        if (!to) {
+                exception_done(from);
+                return;
+        }
         exception_done(to);
         *to = *from;
         *from = NOVA_EXCEPTION_NULL;

@@ -174,7 +174,7 @@ void exception_kwarg(NovaException *e, const char *key, json_t *value);
 static inline bool exception_is_set(const NovaException *e) {
         return e && e->class_name;
 }
-/* @from is empty afterwards; what @to held is freed. */
+/* @from is empty afterwards; what @to held is freed. @to may be NULL, as everywhere: nobody wants to know. */
 void exception_move(NovaException *to, NovaException *from);
 /* Whether it is of this class, by the name: what a peer failed with included. */
 bool exception_is(const NovaException *e, ExceptionClass c);

@@ -51,7 +51,8 @@ bool libvirt_error_is_connection(int code, int domain) {
 
 int libvirt_failed(const LibvirtUse *u, const char *what, const Instance *i, NovaException *e) {
         const virError *error = virGetLastError();
-        const char *text = error && error->message ? error->message : "no reason given";
+        _cleanup_free_ char *kept = error && error->message ? strdup(error->message) : NULL;    /* the next call of libvirt frees it */
+        const char *text = kept ?: "no reason given";
         ExceptionClass class;
         int r;
 
