@@ -188,7 +188,7 @@ class OnLibvirt(unittest.TestCase):
 
     def judged(self):
         guests = self.libvirt.guests()
-        wrong = judge(self.load, self.victim, guests, power=POWER, legal=LEGAL)
+        wrong = judge(self.load, self.victim, guests, power=POWER, legal=LEGAL | self.legal)
         rows = {r['uuid']: r for r in self.victim.sql('SELECT * FROM instances WHERE deleted = 0')}
         return wrong + self.wrong_files(rows) + self.wrong_taps(rows, guests)
 
@@ -199,6 +199,10 @@ class OnLibvirt(unittest.TestCase):
         else:
             self.victim.wait_notified('READY=1', 30)
         left = self.load.wait_for_all(seconds)
+        if left:
+            print(self.libvirt.virsh('list', '--all'), [(r['id'], r['method'], r['state'], r['step']) for r in self.victim.journal_rows()
+                                                        if r['state'] in ('accepted', 'begun')])
+            self.keep_log()
         self.assertFalse(['%s of %s' % (r.name, r.instance) for r in left][:10], self.victim.text()[-4000:])
         wait_quiet(self.victim)
         eventually(lambda: not any(r['reply'] == 'wanted' for r in self.victim.journal_rows()), what='the record of the last replies')
@@ -210,12 +214,16 @@ class OnLibvirt(unittest.TestCase):
         try:
             eventually(well, self.patience, 'a world without contradictions')
         except AssertionError:
-            if os.environ.get('NOVA_FAULT_KEEP'):
-                shutil.copy(self.victim.log, os.environ['NOVA_FAULT_KEEP'])
+            self.keep_log()
             story = [line for line in self.victim.text().splitlines() if any(u in line for u in uuids(last)) and 'was refused' not in line]
             self.fail('%s\n%s' % ('\n'.join(last[:20]), '\n'.join(story[-60:])))
         print('%d requests, %d kills: %s' % (len(self.load.requests), self.victim.kills, outcomes(self.victim)), flush=True)
 
+    def keep_log(self):
+        if os.environ.get('NOVA_FAULT_KEEP'):
+            shutil.copy(self.victim.log, os.environ['NOVA_FAULT_KEEP'])
+
+    legal = frozenset()                         # further failures that a request may be told of
     patience = 3                                # seconds after everything has ended
 
     def killed_at(self, steps, rounds, seconds=30):

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "basic/fault-step.h"
 #include "virt/libvirt/xml.h"
 #include "virt/libvirt/xml-writer.h"
 
@@ -93,6 +94,7 @@ static int copy_live(LibvirtUse *u, virDomainPtr domain, const RootDisk *root, c
                                VIR_DOMAIN_BLOCK_COPY_REUSE_EXT | VIR_DOMAIN_BLOCK_COPY_SHALLOW | VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB) < 0)
                 r = libvirt_failed(u, "Copying the disk of a domain", i, e);
         else {
+                fault_step("copying");
                 r = wait_copied(u, domain, root->target, i, hooks, e);
                 frozen = r >= 0 ? virDomainFSFreeze(domain, NULL, 0, 0) : -1;   /* without an agent the disk is as after a power cut */
                 libvirt_use_again(u, false);

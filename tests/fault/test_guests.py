@@ -1,0 +1,115 @@
+"""Nothing is lost with guests that run: qemu, emulated, below a libvirtd of the test's own, on a network of the host's. The daemon is
+killed at random and at the steps that have two sides; then libvirtd is killed, and stopped so that it does not answer, under requests.
+What is judged is in faultload.py and libvirtload.py; here also taps and addresses. By hand, longer: NOVA_FAULT_KILLS=200
+NOVA_FAULT_OUTAGES=10."""
+import json
+import os
+import signal
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from libvirtload import BOOT, OnLibvirt, taps  # noqa: E402
+from novatest import SLOW, eventually  # noqa: E402
+
+KILLS = int(os.environ.get('NOVA_FAULT_KILLS', '5'))
+OUTAGES = int(os.environ.get('NOVA_FAULT_OUTAGES', '2'))
+STEPS = ('domain', 'destroy', 'rescue', 'copying')
+
+
+class OnGuests(OnLibvirt):
+    uri, virt_type = 'qemu:///system', 'qemu'
+    options = {'network': 'name=private, cidr=10.1.0.0/24, bridge=br-fault, dhcp=no'}
+    instances, outstanding = 3, 4
+    build = {'networks': 'auto'}
+    patience = 10
+
+    def setUp(self):
+        if not os.path.exists(BOOT):
+            self.skipTest('this machine cannot assemble the guest')
+        super().setUp()
+
+    def wrong_taps(self, rows, guests):
+        wanted, wrong = set(), []
+        for guest, state in guests.items():
+            if state in (1, 3) and guest in rows:
+                wanted |= {vif['devname'] for vif in json.loads(rows[guest]['network_info'] or '[]')}
+        found = set(taps())
+        wrong += ['tap %s is left' % t for t in sorted(found - wanted)] + ['tap %s is missing' % t for t in sorted(wanted - found)]
+        # an address goes with its interface
+        for row in self.victim.sql('SELECT * FROM virtual_interfaces'):
+            if row['instance_uuid'] not in rows or not rows[row['instance_uuid']]['host']:
+                wrong.append('interface %s is leased to %s, which has no host' % (row['address'], row['instance_uuid']))
+        wrong += ['the disk of %s is being copied for nobody' % guest for guest in guests if '<mirror' in self.libvirt.virsh('dumpxml', guest)]
+        for guest, row in rows.items():
+            if row['host'] and not json.loads(row['network_info'] or '[]'):
+                wrong.append('instance %s has no network' % guest)
+        return wrong
+
+
+class Killed(OnGuests):
+    def test_the_daemon_is_killed_at_random(self):
+        self.killed_at_random(KILLS, 0, 0.5, 3)
+        self.rest_and_judge(120)
+
+    def test_the_daemon_is_killed_at_each_step(self):
+        self.killed_at(STEPS, (1,), 60 * SLOW)
+        self.rest_and_judge(120)
+
+
+class WithoutLibvirt(OnGuests):
+    """libvirtd is killed, or does not answer, while requests go on: what was under way fails in words, what comes waits for it or
+    says why not, and all is well when it is back."""
+    options = {**OnGuests.options, 'periodic_interval': '1', 'sync_power_state_interval': '1', 'instance_sync_power_state_interval': '1'}
+    legal = {'HypervisorUnavailable'}
+    patience = 30
+
+    def work(self):
+        """Some at a time: what is refused at once would make thousands."""
+        end = time.monotonic() + self.load.random.uniform(0.5, 3)
+        while time.monotonic() < end:
+            self.load.go_on(0.25, len(self.load.requests) + 2)
+
+    def connected(self):
+        def so():
+            self.assertIsNone(self.victim.process.poll(), self.victim.text()[-3000:])
+            return 'hypervisor' not in self.victim.status()
+        eventually(so, 60, 'a connection')
+
+    def test_libvirtd_is_killed(self):
+        self.victim.start()
+        for n in range(OUTAGES):
+            self.work()
+            self.libvirt.kill()
+            self.work()
+            if n % 2:
+                self.assertTrue(self.victim.murder(), (self.victim.process.returncode, self.victim.text()[-3000:]))
+                self.victim.launch()
+            self.libvirt.start()
+            self.connected()
+        self.work()
+        self.rest_and_judge(120)
+
+    def test_libvirtd_does_not_answer(self):
+        self.victim.groups['libvirt'].update(keepalive_interval='1', keepalive_count='2', call_timeout='3')
+        self.victim.start()
+        for n in range(OUTAGES):
+            self.work()
+            self.libvirt.signal(signal.SIGSTOP)
+            try:
+                eventually(lambda: 'hypervisor' in self.victim.status() or self.load.go_on(0.1), 30, 'a word about the hypervisor')
+                self.work()
+                if n % 2:
+                    self.assertTrue(self.victim.murder(), (self.victim.process.returncode, self.victim.text()[-3000:]))
+                    self.victim.launch()
+                    self.work()
+            finally:
+                self.libvirt.signal(signal.SIGCONT)
+            self.connected()
+        self.work()
+        self.rest_and_judge(120)
+
+
+if __name__ == '__main__':
+    unittest.main()
