@@ -20,5 +20,8 @@
 #define MESSAGE_PERIODIC_FAILED "d4390e7436ef44a9b10268a0492f9558"
 #define MESSAGE_DRIFT_FOUND "de30e28f49a0466f9512e7d237ad8482"            /* store, hypervisor and disk do not say the same */
 #define MESSAGE_DRIFT_GONE "21b01efebe464074b7ef5a498a300370"
+#define MESSAGE_OPERATION_BEGUN "a841a43e34384e3aab5d543b69763f55"         /* of those that change an instance */
+#define MESSAGE_OPERATION_DONE "7fa784cd04dc450ba2c159bc9dc1fcd3"
+#define MESSAGE_OPERATION_FAILED "b06f65dd619d42288bbeb343318db7c8"        /* of any kind */
 #define MESSAGE_BUS_LOST "ca922d3d0ede440cbd4e0019fe7c3833"               /* the system bus, or the name on it */
 #define MESSAGE_BUS_CONNECTED "ca834870bddd4a97b44c8033d537a30d"

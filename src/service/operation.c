@@ -350,8 +350,37 @@ Operation *operation_free(Operation *o) {
         return NULL;
 }
 
+/* An instance's story is in the journal: what changes it, when it began and how it ended. Queries are told at DEBUG. */
+static bool is_told(const Operation *o) {
+        return o->instance_uuid && (o->method->flags & METHOD_CHANGES_STATE);
+}
+
+static void tell_begin(const Operation *o) {
+        if (is_told(o))
+                log_event(LOG_LEVEL_INFO, MESSAGE_OPERATION_BEGUN, NULL, "Instance %s: %s begins (%s%s)", o->instance_uuid, o->method->name,
+                          o->origin == ORIGIN_RPC ? "by RPC" : o->origin == ORIGIN_BUS ? "by D-Bus" : "by the host itself",
+                          o->interrupted ? ", again after an interruption" : "");
+        else
+                log_debug("%s begins", o->method->name);
+}
+
+static void tell_end(const Operation *o, usec_t took) {
+        if (exception_is_set(&o->exception)) {
+                /* Below 500 it is the caller's affair: answered, and of no concern to who runs this host. */
+                if (o->exception.code > 0 && o->exception.code < 500)
+                        log_event(LOG_LEVEL_INFO, MESSAGE_OPERATION_FAILED, NULL, "%s was refused: %s", o->method->name,
+                                  strempty(o->exception.message));
+                else
+                        log_event(LOG_LEVEL_ERROR, MESSAGE_OPERATION_FAILED, NULL, "Exception during message handling: %s: %s: %s",
+                                  o->method->name, o->exception.class_name, strempty(o->exception.message));
+        } else if (is_told(o))
+                log_event(LOG_LEVEL_INFO, MESSAGE_OPERATION_DONE, NULL, "Instance %s: %s is done after %.1f s", o->instance_uuid,
+                          o->method->name, (double) took / USEC_PER_SEC);
+}
+
 /* Calls the method, here; lines that it logs carry the request. */
 static void operation_run(Operation *o) {
+        usec_t began = now_monotonic();
         LogFields before;
         int r;
 
@@ -363,7 +392,7 @@ static void operation_run(Operation *o) {
                 .operation = o->method->name,
         });
 
-        log_debug("%s begins", o->method->name);
+        tell_begin(o);
         if (o->manager->ops->before_method)
                 o->manager->ops->before_method(o->manager, o);
         r = operation_cancelled(o) ? operation_refuse_cancelled(o, &o->exception)
@@ -371,14 +400,7 @@ static void operation_run(Operation *o) {
         if (r < 0 && !exception_is_set(&o->exception))
                 (void) exception_set_errno(&o->exception, r, o->method->name);
 
-        if (exception_is_set(&o->exception)) {
-                /* Below 500 it is the caller's affair: answered, and of no concern to who runs this host. */
-                if (o->exception.code > 0 && o->exception.code < 500)
-                        log_info("%s was refused: %s", o->method->name, strempty(o->exception.message));
-                else
-                        log_error("Exception during message handling: %s: %s: %s", o->method->name, o->exception.class_name,
-                                  strempty(o->exception.message));
-        }
+        tell_end(o, now_monotonic() - began);
         (void) log_fields_set(before);
 }
 
