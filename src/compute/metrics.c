@@ -12,6 +12,8 @@ static void gauge(MetricsText *t, const char *name, const char *unit, const char
 }
 
 static void write_resources(const ComputeNode *n, MetricsText *t) {
+        const char *failed_builds = json_member_string(n->stats, "failed_builds");
+
         gauge(t, "nova_compute_vcpus", NULL, "Processors of the host that guests may have.", (double) n->vcpus);
         gauge(t, "nova_compute_vcpus_used", NULL, "Virtual processors that instances claim.", (double) n->vcpus_used);
         gauge(t, "nova_compute_vcpus_reserved", NULL, "Processors kept for the host.", (double) n->vcpus_reserved);
@@ -27,36 +29,41 @@ static void write_resources(const ComputeNode *n, MetricsText *t) {
                 gauge(t, "nova_compute_disk_available_least_bytes", "bytes",
                       "Disk that is left when all disks of guests have grown to their sizes; below zero: there is less.",
                       (double) n->disk_available_least * GIB);
+        gauge(t, "nova_compute_consecutive_failed_builds", NULL, "Builds that failed since the last that did not.",
+              failed_builds ? (double) strtoull(failed_builds, NULL, 10) : 0.0);
         metrics_family(t, "nova_compute_allocation_ratio", METRIC_GAUGE, "ratio", "How far a resource may be claimed beyond what there is.");
         metrics_real(t, n->cpu_allocation_ratio, "resource", "vcpus", NULL);
         metrics_real(t, n->ram_allocation_ratio, "resource", "memory", NULL);
         metrics_real(t, n->disk_allocation_ratio, "resource", "disk", NULL);
 }
 
-static uint64_t stat_of(const ComputeNode *n, const char *prefix, const char *name) {
-        const char *text = NULL;
-        char key[80];
+typedef struct InstanceCounts {
+        uint64_t vm[_VM_STATE_MAX], task[_TASK_STATE_MAX], running;
+} InstanceCounts;
 
-        snprintf(key, sizeof key, "%s%s", prefix, name);
-        text = json_member_string(n->stats, key);
-        return text ? strtoull(text, NULL, 10) : 0;
+static void count_instance(const InstanceView *v, void *userdata) {
+        InstanceCounts *c = userdata;
+
+        if (v->vm_state >= 0 && v->vm_state < _VM_STATE_MAX)
+                c->vm[v->vm_state]++;
+        if (v->task_state >= 0 && v->task_state < _TASK_STATE_MAX)
+                c->task[v->task_state]++;
+        c->running += power_state_normal(v->power_state) == POWER_RUNNING;
 }
 
-/* The tracker counts them each time that it computes the usage: at each change, and once a minute. */
-static void write_instances(const ComputeNode *n, MetricsText *t) {
+static void write_instances(const ComputeManager *m, MetricsText *t) {
+        InstanceCounts c = {};
+
+        if (compute_manager_instances(m))
+                instance_table_foreach(compute_manager_instances(m), count_instance, &c);
         metrics_family(t, "nova_compute_instances", METRIC_GAUGE, NULL, "Instances of this host, by vm_state.");
         for (VmState s = 0; s < _VM_STATE_MAX; s++)
-                metrics_value(t, stat_of(n, "num_vm_", vm_state_to_string(s)), "vm_state", vm_state_to_string(s), NULL);
+                metrics_value(t, c.vm[s], "vm_state", vm_state_to_string(s), NULL);
         metrics_family(t, "nova_compute_instances_by_task", METRIC_GAUGE, NULL, "Instances of this host with a task under way, by task_state.");
-        for (TaskState s = TASK_NONE + 1; s < _TASK_STATE_MAX; s++) {
-                uint64_t count = stat_of(n, "num_task_", task_state_to_string(s));
-
-                if (count > 0)
-                        metrics_value(t, count, "task_state", task_state_to_string(s), NULL);
-        }
-        gauge(t, "nova_compute_instances_running", NULL, "Guests that run, as the hypervisor said last.", (double) n->running_vms);
-        gauge(t, "nova_compute_consecutive_failed_builds", NULL, "Builds that failed since the last that did not.",
-              (double) stat_of(n, "failed_", "builds"));
+        for (TaskState s = TASK_NONE + 1; s < _TASK_STATE_MAX; s++)
+                if (c.task[s] > 0)
+                        metrics_value(t, c.task[s], "task_state", task_state_to_string(s), NULL);
+        gauge(t, "nova_compute_instances_running", NULL, "Instances whose guests run.", (double) c.running);
 }
 
 static void count_drift(const Drift *d, void *userdata) {
@@ -83,10 +90,10 @@ void compute_metrics_write(ComputeManager *m, MetricsText *t) {
         driver_metrics_write(&m->driver_metrics, t);
         if (m->has_node) {
                 write_resources(&m->node, t);
-                write_instances(&m->node, t);
                 metrics_family(t, "nova_compute_resources_updated_timestamp_seconds", METRIC_GAUGE, "seconds",
                                "When the resources of the host were computed last, in seconds since 1970.");
                 metrics_usec(t, m->node_updated, NULL);
         }
+        write_instances(m, t);
         write_drift(m, t);
 }
