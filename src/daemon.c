@@ -237,6 +237,8 @@ static int daemon_reload(Daemon *d, char **ret_error) {
         for (size_t i = 0; i < n; i++)
                 if (server_service(servers[i]))
                         service_reload(server_service(servers[i]), d->config);
+        if (d->bus)
+                bus_reconsider_host(d->bus);
         log_event(LOG_LEVEL_INFO, MESSAGE_RELOADED, NULL, "configuration reloaded%s%s",
                   waiting.n ? "; these options wait for a restart: " : "", waiting.text);
         (void) sd_notify(false, "READY=1");

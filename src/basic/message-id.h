@@ -23,5 +23,8 @@
 #define MESSAGE_OPERATION_BEGUN "a841a43e34384e3aab5d543b69763f55"         /* of those that change an instance */
 #define MESSAGE_OPERATION_DONE "7fa784cd04dc450ba2c159bc9dc1fcd3"
 #define MESSAGE_OPERATION_FAILED "b06f65dd619d42288bbeb343318db7c8"        /* of any kind */
+#define MESSAGE_HOST_SHUTDOWN "e4b300e51a534b3f91951e0771a756c3"           /* the machine goes down, or does not after all */
+#define MESSAGE_HOST_SHUTDOWN_LATE "750d6b0e79ce4706890b5634e13087c1"
+#define MESSAGE_GUEST_SHUTDOWN "b59c30c48d9f487f8bfa9a1c95e385ad"          /* with the host */
 #define MESSAGE_BUS_LOST "ca922d3d0ede440cbd4e0019fe7c3833"               /* the system bus, or the name on it */
 #define MESSAGE_BUS_CONNECTED "ca834870bddd4a97b44c8033d537a30d"

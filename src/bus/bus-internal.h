@@ -3,6 +3,7 @@
 
 #include "bus/bus.h"
 #include "bus/errors.h"
+#include "bus/logind.h"
 #include "bus/polkit.h"
 #include "bus/value.h"
 #include "compute/instance-table.h"
@@ -118,6 +119,7 @@ struct Bus {
 
         Authority *authority;
         BusFeed *feed;                  /* of queries */
+        Logind *logind;
         BusCall *calls;
         unsigned n_calls;
 
@@ -156,6 +158,10 @@ void bus_object_learn(BusObject *o);
 int bus_object_get(const BusObject *o, const char *property, sd_bus_message *reply);
 /* Tells all that is dirty. */
 void bus_tell_changes(Bus *b);
+
+/* ---- bus-host.c ---- */
+
+int bus_host_init(Bus *b);
 
 /* ---- calls.c ---- */
 

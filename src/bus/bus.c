@@ -75,12 +75,15 @@ int bus_set_service(Bus *b, Service *service) {
         bus_object_changed(&b->service_object, UINT32_MAX);
         bus_object_changed(&b->node_object, UINT32_MAX);
         bus_object_changed(&b->manager_object, UINT32_MAX);
+        bus_reconsider_host(b);
         return MIN(r, 0);
 }
 
 /* ---- the connection ---- */
 
 static void bus_disconnect(Bus *b) {
+        if (b->logind)
+                logind_disconnected(b->logind);
         authority_drop_all(b->authority);
         bus_calls_drop(b, false);
         b->name_request = sd_bus_slot_unref(b->name_request);
@@ -121,6 +124,7 @@ static void bus_is_named(Bus *b) {
                 bus_object_learn(&j->object);
                 j->added = true;
         }
+        logind_connected(b->logind, b->bus);
 }
 
 static int bus_on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_) {
@@ -313,7 +317,9 @@ int bus_new(Bus **ret, sd_event *event, Launcher *launcher, const BusCallbacks *
         bus_object_init(&b->service_object, b, &bus_service_interface, BUS_PATH, b->service_told);
         bus_object_init(&b->node_object, b, &bus_node_interface, BUS_PATH, b->node_told);
         bus_object_init(&b->manager_object, b, &bus_manager_interface, BUS_PATH, b->manager_told);
-        r = authority_new(&b->authority, event);
+        r = bus_host_init(b);
+        if (r >= 0)
+                r = authority_new(&b->authority, event);
         if (r >= 0)
                 r = bus_queries_new(b);
         if (r >= 0)
@@ -363,6 +369,7 @@ Bus *bus_free(Bus *b) {
                 bus_disconnect(b);
         bus_queries_free(b);
         authority_free(b->authority);
+        logind_free(b->logind);
         sd_event_source_disable_unref(b->tell);
         sd_event_source_disable_unref(b->retry);
         sd_event_unref(b->event);

@@ -32,5 +32,7 @@ DEFINE_CLEANUP(Bus *, bus_free)
 /* Once there is a service: its properties appear and change from now on. NULL before it is freed: everything still
  * answers, with empty values. Returns 0 or -ENOMEM. */
 int bus_set_service(Bus *b, Service *service);
+/* The configuration is another: whether the machine is to wait for us when it goes down may be too. */
+void bus_reconsider_host(Bus *b);
 /* Whether the name is ours now. */
 bool bus_connected(const Bus *b);

@@ -79,6 +79,9 @@ struct ComputeManager {
         Offer *offer;                   /* NULL = not yet read */
         sd_event_source *images_watch, *images_timer;
         LinkEvents *link_events;        /* of bridges of the local networks; NULL = there are none */
+        void (*going_down_done)(void *userdata);        /* who waits for it; NULL = nobody */
+        void *going_down_userdata;
+        sd_event_source *going_down_limit;
 
         /* under the lock */
         pthread_mutex_t lock;
@@ -93,6 +96,7 @@ struct ComputeManager {
         NameSet open;                   /* with open requests in the journal: their recovery comes behind these */
         NameSet heal_queue;
         NameSet own_requests;           /* instances about which the host has asked itself for something */
+        NameSet went_down;              /* those whose guests were shut down as the host goes down */
         bool driver_ready;              /* driver.init_host has succeeded */
         bool driver_closing;            /* cleanup_host was called: that the connection ends is no event */
         bool host_rebooted;             /* since the service ran last */
@@ -113,6 +117,11 @@ struct ComputeManager {
         atomic_uint refs;               /* the owner, and each job under way */
         atomic_uint said;               /* SAID_… */
         atomic_bool stopping;
+
+        /* the host goes down: what guests do now says nothing about what they are to do */
+        atomic_bool going_down;
+        usec_t going_down_until;        /* monotonic; set before that */
+        atomic_uint going_down_left;    /* jobs for it that have not ended */
 };
 
 static inline ComputeManager *manager_to_compute(Manager *m) {
@@ -144,6 +153,7 @@ void compute_manager_show_trouble(ComputeManager *m);
 void compute_manager_show_drift(ComputeManager *m);
 void compute_manager_show_offer(ComputeManager *m, Offer *offer);       /* takes it over */
 void compute_manager_settle(ComputeManager *m, const char *uuid);
+void compute_manager_show_host_down(ComputeManager *m);         /* compute_host_down_ended, on the loop */
 /* Any thread: has the loop begin a request of the host's own; takes it over. */
 void compute_manager_post_request(ComputeManager *m, OwnRequest *q);
 
@@ -239,6 +249,8 @@ int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, N
 int compute_instance_reboot(ComputeManager *m, RequestContext *c, Instance *i, RebootType type, NovaException *e);
 /* Only the guest. @clean: it is asked first, for as long as its image or shutdown_timeout says. */
 int compute_guest_power_off(ComputeManager *m, const Instance *i, bool clean, NovaException *e);
+/* The same, asked, for at most @seconds. */
+int compute_guest_shut_down_within(ComputeManager *m, const Instance *i, unsigned seconds, NovaException *e);
 int compute_instance_power_off(ComputeManager *m, Instance *i, bool clean, NovaException *e);
 int compute_instance_power_on(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e);
 
@@ -268,6 +280,15 @@ void compute_sync_instance(ComputeManager *m, const char *uuid);
 int compute_list_guests(ComputeManager *m, GuestState **ret, size_t *ret_n, NovaException *e);
 int compute_sync_power_states(ComputeManager *m, RequestContext *c, NovaException *e);
 void compute_on_driver_event(const DriverEvent *event, void *userdata);
+
+/* ---- host-shutdown.c: on the main loop ---- */
+
+/* ManagerOps.host_goes_down, host_stays_up and delays_shutdown. */
+void compute_host_goes_down(ComputeManager *m, usec_t until, void (*done)(void *userdata), void *userdata);
+void compute_host_stays_up(ComputeManager *m);
+bool compute_host_down_waits(ComputeManager *m);
+/* The last job of it has ended. */
+void compute_host_down_ended(ComputeManager *m);
 
 /* ---- capabilities.c ---- */
 int compute_report_driver_status(ComputeManager *m, RequestContext *c, NovaException *e);

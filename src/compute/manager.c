@@ -21,6 +21,7 @@ typedef enum NoteKind {
         NOTE_OFFER,
         NOTE_SETTLE,
         NOTE_REQUEST,
+        NOTE_HOST_DOWN,
 } NoteKind;
 
 typedef struct Note {
@@ -208,6 +209,10 @@ void compute_manager_show_trouble(ComputeManager *m) {
         note_post_text(m, NOTE_TROUBLE, NULL);
 }
 
+void compute_manager_show_host_down(ComputeManager *m) {
+        note_post_text(m, NOTE_HOST_DOWN, NULL);
+}
+
 void compute_manager_show_drift(ComputeManager *m) {
         note_post_text(m, NOTE_DRIFT, NULL);
 }
@@ -299,6 +304,10 @@ static void on_note(void *item, void *userdata) {
 
         case NOTE_TROUBLE:
                 observers_notify(&m->manager.observers, MANAGER_CHANGED_INSTANCES);
+                break;
+
+        case NOTE_HOST_DOWN:
+                compute_host_down_ended(m);
                 break;
 
         case NOTE_DRIFT:
@@ -411,6 +420,7 @@ static ComputeManager *compute_manager_destroy(ComputeManager *m) {
         name_set_done(&m->open);
         name_set_done(&m->heal_queue);
         name_set_done(&m->own_requests);
+        name_set_done(&m->went_down);
         for (size_t n = 0; n < m->n_tracked_nodes; n++)
                 tracked_node_done(&m->tracked_nodes[n]);
         free(m->tracked_nodes);
@@ -452,6 +462,7 @@ static Manager *compute_manager_free(Manager *manager) {
         mailbox_free(mailbox);
 
         m->settle_timer = sd_event_source_disable_unref(m->settle_timer);
+        m->going_down_limit = sd_event_source_disable_unref(m->going_down_limit);
         m->link_events = link_events_free(m->link_events);
         m->instances = instance_table_free(m->instances);
         m->offer = offer_free(m->offer);
@@ -677,6 +688,18 @@ static void manager_metrics(Manager *m, MetricsText *t) {
         compute_metrics_write(manager_to_compute(m), t);
 }
 
+static bool manager_delays_shutdown(Manager *m) {
+        return compute_host_down_waits(manager_to_compute(m));
+}
+
+static void manager_host_goes_down(Manager *m, usec_t until, void (*done)(void *userdata), void *userdata) {
+        compute_host_goes_down(manager_to_compute(m), until, done, userdata);
+}
+
+static void manager_host_stays_up(Manager *m) {
+        compute_host_stays_up(manager_to_compute(m));
+}
+
 static const ManagerOps compute_manager_ops = {
         .class_name = "nova.compute.manager.ComputeManager",
         .service_name = "compute",
@@ -693,6 +716,9 @@ static const ManagerOps compute_manager_ops = {
         .reload = manager_reload,
         .trouble = manager_trouble,
         .metrics = manager_metrics,
+        .delays_shutdown = manager_delays_shutdown,
+        .host_goes_down = manager_host_goes_down,
+        .host_stays_up = manager_host_stays_up,
 };
 
 /* ---- for display ---- */

@@ -69,7 +69,7 @@ static bool still_to_be_stopped(ComputeManager *m, const char *uuid) {
         PowerState guest;
         int exists;
 
-        if (m->store->ops->instance_get(m->store, uuid, READ_DELETED_NO, &i) <= 0 || !streq_ptr(i.host, m->host) ||
+        if (m->going_down || m->store->ops->instance_get(m->store, uuid, READ_DELETED_NO, &i) <= 0 || !streq_ptr(i.host, m->host) ||
             i.task_state != TASK_NONE)
                 return false;
         exists = compute_instance_power(m, &i, &guest, NULL);
@@ -101,6 +101,8 @@ static void sync_instance(ComputeManager *m, const char *uuid, bool settled) {
         PowerState guest;
         int exists, r;
 
+        if (m->going_down)
+                return;
         r = m->store->ops->instance_get(m->store, uuid, READ_DELETED_NO, &i);
         if (r == 0)
                 return;         /* not ours: somebody else's guest, or deleted meanwhile */
@@ -233,6 +235,8 @@ int compute_sync_power_states(ComputeManager *m, RequestContext *c _unused_, Nov
         size_t n_guests = 0;
         int r;
 
+        if (m->going_down)
+                return 0;
         compute_recover_again(m);
 
         r = m->store->ops->instance_list_by_host(m->store, m->host, READ_DELETED_NO, &rows);

@@ -59,6 +59,13 @@ int compute_guest_power_off(ComputeManager *m, const Instance *i, bool clean, No
         return driver_call(m, power_off, e, i, clean ? shutdown_timeout(config, i) : 0, clean ? retry : 0);
 }
 
+int compute_guest_shut_down_within(ComputeManager *m, const Instance *i, unsigned seconds, NovaException *e) {
+        _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
+
+        return driver_call(m, power_off, e, i, MIN(seconds, shutdown_timeout(config, i)),
+                           (unsigned) config_integer(config, "compute.shutdown_retry_interval"));
+}
+
 static int check_stop(const json_t *args, NovaException *e) {
         int64_t timeout = json_member_integer(args, "shutdown_timeout", 0);
 

@@ -27,6 +27,8 @@ const Option options_compute[] = {
         STRING("vpn_image_id", "0", "Image that marks a VPN instance.", ACCEPTED),
 
         /* starting the host */
+        STRING("host_shutdown_guests", "shutdown", "What is done about running guests before the host is switched off or booted anew: shutdown, as "
+               "at a stop and within the time that logind gives (InhibitDelayMaxSec), or leave.", CHOICES("leave", "shutdown"), RELOADABLE),
         BOOLEAN("start_guests_on_host_boot", "false", "After a boot of the host, start every instance that is off.", RELOADABLE),
         BOOLEAN("resume_guests_state_on_host_boot", "false", "After a boot of the host, start the instances that were running.",
                 RELOADABLE),

@@ -82,6 +82,13 @@ typedef struct ManagerOps {
         /* Adds what the manager knows to the metrics, families of names that begin with nova_compute_, from what it has in memory. May be
          * NULL. */
         void (*metrics)(Manager *m, MetricsText *t);
+
+        /* The machine is about to be switched off or booted anew. Whether the manager has something to do first, for which the
+         * machine should wait; then what it does until @until (monotonic), after which @done is called, once, from the loop or
+         * from within; and that the machine stays up after all. May be NULL, all of them together. */
+        bool (*delays_shutdown)(Manager *m);
+        void (*host_goes_down)(Manager *m, usec_t until, void (*done)(void *userdata), void *userdata);
+        void (*host_stays_up)(Manager *m);
 } ManagerOps;
 
 struct Manager {

@@ -85,6 +85,21 @@ class Container:
             raise unittest.SkipTest('no cgroup2 file system is mounted')
         self.cgroup = os.path.join(v2, os.path.basename(self.folder))
         os.mkdir(self.cgroup)
+        return self.boot(seconds, states)
+
+    def boot_again(self, seconds=60, states=('running', 'degraded')):
+        """Once it has gone down by itself, within @seconds: boots it anew. What it wrote to its disk is there."""
+        self.wait_down(seconds)
+        for d in ('work', 'root'):
+            shutil.rmtree(os.path.join(self.folder, d))
+            os.mkdir(os.path.join(self.folder, d))
+        return self.boot(seconds, states)
+
+    def wait_down(self, seconds=60):
+        self.process.wait(seconds)
+        self.init = None
+
+    def boot(self, seconds, states):
         env = dict(os.environ, ROOTFS=self.lower, RUN=self.folder, NAME=self.name)
         with open(os.path.join(self.folder, 'console'), 'wb') as console:
             self.process = subprocess.Popen(
