@@ -77,8 +77,8 @@ static ExitStatus ask_secret(const char *question, char **ret) {
         }
         silent = before;
         silent.c_lflag &= ~(tcflag_t) ECHO;
+        (void) tcsetattr(fd, TCSAFLUSH, &silent);       /* before it asks: what is typed from then on is kept, and not shown */
         dprintf(fd, "%s: ", question);
-        (void) tcsetattr(fd, TCSAFLUSH, &silent);
         while (size < sizeof buf - 1 && (n = read(fd, buf + size, 1)) > 0 && buf[size] != '\n')
                 size++;
         (void) tcsetattr(fd, TCSAFLUSH, &before);

@@ -95,6 +95,8 @@ static ExitStatus console_once(Console *k, uint64_t lines, const char *what) {
         } else {
                 write_out(k, bytes, size);
                 console_filter_end(&k->filter, k->ctl->out.file);
+                if (!k->raw && size > 0 && ((const char *) bytes)[size - 1] != '\n')
+                        (void) fputc('\n', k->ctl->out.file);           /* the prompt of the shell comes next */
         }
         sd_bus_message_unref(reply);
         return status;

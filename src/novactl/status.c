@@ -174,8 +174,8 @@ static void sizes_line(const Output *o, const json_t *instance) {
         int64_t ephemeral = prop_number(instance, "EphemeralGiB"), swap = prop_number(instance, "SwapMiB");
         char memory[TEXT_SPAN_MAX], disk[TEXT_SPAN_MAX], more[2][TEXT_SPAN_MAX];
 
-        status_line(o, "Flavor", "%s%s%" PRId64 " vCPUs, %s memory, %s disk%s%s%s%s", flavor, isempty(flavor) ? "" : ": ", prop_number(instance, "VCPUs"),
-                    text_mib(prop_number(instance, "MemoryMiB"), memory), text_mib(prop_number(instance, "RootGiB") * 1024, disk),
+        status_line(o, "Flavor", "%s%s%" PRId64 " %s, %s memory, %s disk%s%s%s%s", flavor, isempty(flavor) ? "" : ": ", prop_number(instance, "VCPUs"),
+                    prop_number(instance, "VCPUs") == 1 ? "vCPU" : "vCPUs", text_mib(prop_number(instance, "MemoryMiB"), memory), text_mib(prop_number(instance, "RootGiB") * 1024, disk),
                     ephemeral > 0 ? ", ephemeral " : "", ephemeral > 0 ? text_mib(ephemeral * 1024, more[0]) : "", swap > 0 ? ", swap " : "",
                     swap > 0 ? text_mib(swap, more[1]) : "");
 }

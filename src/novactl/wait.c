@@ -350,8 +350,8 @@ ExitStatus waiter_run(Waiter *w) {
         if (w->ctl->out.json != JSON_OFF && w->n_jobs > 0)
                 print_json(w);
         for (size_t i = 0; i < w->n_jobs; i++)
-                if (w->jobs[i].result)
-                        status = MAX(status, tell_end(w->jobs + i));
+                if (w->jobs[i].result && tell_end(w->jobs + i) != EXIT_DONE)
+                        status = EXIT_FAILED;
         if (jobs_left(w) == 0)
                 return status;
 

@@ -1,20 +1,23 @@
 """novactl against the daemon on a real bus with the real polkitd: alice may do all (bus.rules), bob next to nothing. It is run as a
 script would (pipes, JSON, exit statuses) and as a person would (a terminal, colours, a password, Ctrl-C)."""
+import base64
 import crypt
 import json
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
+import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from novactlclient import NOVACTL, Terminal, as_user, environment, json_of, on_terminal, run  # noqa: E402
+from novactlclient import NOVACTL, Terminal, environment, json_of, on_terminal, run  # noqa: E402
 from wireclient import OnHost, eventually  # noqa: E402
-from novatest import BUILD, SOURCE  # noqa: E402
+from novatest import SOURCE  # noqa: E402
 
 DONE, FAILED, USAGE, OFFLINE, NO_SUCH, UNREACHABLE, DENIED, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 ESCAPE = '\x1b['
@@ -184,6 +187,376 @@ class Away(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (UNREACHABLE, 'novactl: cannot connect to the system bus: No such file or directory\n'))
         self.assertEqual(run('is-online', '-q', env=nowhere).returncode, OFFLINE)
         self.assertEqual(run('help', env=nowhere).returncode, DONE)
+
+
+class Instances(NovactlTest):
+    """Guests of the fake driver, from create to delete."""
+    options = {'flavor': 'name=tiny,vcpus=1,memory=64,disk=1'}
+
+    @classmethod
+    def make(cls, host, **more):
+        daemon = super().make(host, **more)
+        daemon.groups['fake']['guests_file'] = os.path.join(daemon.state, 'guests')      # they outlive the daemon
+        images = os.path.join(daemon.state, 'images')
+        os.makedirs(images)
+        with open(os.path.join(images, 'cirros'), 'wb') as f:
+            f.write(bytes(1 << 20))
+        return daemon
+
+    def setUp(self):
+        self.uuid = str(uuid.uuid4())
+        self.addCleanup(self.clear)
+
+    def clear(self):
+        self.daemon.fault()
+        for instance in json_of('list') if self.daemon.process.poll() is None else ():
+            run('unlock', instance['uuid'])
+            run('delete', instance['uuid'])
+
+    def created(self, name, *more):
+        """Its uuid."""
+        [job] = json_of('create', name, '--image=cirros', '--flavor=tiny', *more)
+        self.assertEqual((job['result'], job['name'], job['error']), ('done', name, ''))
+        return job['instance']
+
+    def states(self, name):
+        p = json_of('show', name)
+        return p['VmState'], p['TaskState'], p['PowerState']
+
+    def test_a_guest_from_its_creation_to_its_end(self):
+        text = self.ok('create', 'web1', '--image=cirros', '--vcpus=2', '--memory=1G', '--disk=3', '--uuid=' + self.uuid, '--metadata=role=web')
+        self.assertEqual(text, "Instance 'web1' runs: %s\n" % self.uuid)
+        [row] = json_of('list')
+        self.assertEqual((row['uuid'], row['name'], row['state'], row['power'], row['vcpus'], row['memory_mib'], row['locked'], row['fault']),
+                         (self.uuid, 'web1', 'active', 'running', 2, 1024, False, ''))
+        self.assertRegex(self.ok('list'), r'\AUUID +NAME STATE  TASK POWER   VCPUS MEMORY ADDRESSES +AGE\n'
+                         r'%s web1 active -    running     2  1 GiB -  +\w+\n\n1 instance listed\.\n\Z' % self.uuid)
+        status = self.ok('status', 'web1', '--lines=0')
+        for pattern in (r'\A● web1 - ' + self.uuid, r'\n +State: active\n', r'\n +Power: running\n', r': 2 vCPUs, 1 GiB memory, 3 GiB disk\n',
+                        r'\n +Image: cirros\n', r'\n +Metadata: role=web\n', r'\n +Created: \w+ 20', r'\n +Verbs: stop reboot '):
+            self.assertRegex(status, pattern)
+
+        for verb, states in ((['stop'], ('stopped', '', 'shutdown')), (['start'], ('active', '', 'running')),
+                             (['stop', '--timeout=0'], ('stopped', '', 'shutdown')), (['start'], ('active', '', 'running')),
+                             (['pause'], ('paused', '', 'paused')), (['unpause'], ('active', '', 'running')),
+                             (['suspend'], ('suspended', '', 'suspended')), (['resume'], ('active', '', 'running')),
+                             (['reboot'], ('active', '', 'running')), (['reboot', '--hard'], ('active', '', 'running')),
+                             (['rescue'], ('rescued', '', 'running')), (['unrescue'], ('active', '', 'running')),
+                             (['rebuild'], ('active', '', 'running'))):
+            self.assertEqual(self.ok(verb[0], 'web1', *verb[1:]), '', verb)
+            self.assertEqual(self.states('web1'), states, verb)
+        self.ok('snapshot', 'web1', 'kept')
+        eventually(lambda: 'kept' in [image['name'] for image in json_of('images')], what='the image in the list')
+        self.ok('metadata', 'web1', 'role=', 'tier=a=b')
+        self.assertEqual(json_of('show', 'web1', '-p', 'Metadata'), {'Metadata': {'tier': 'a=b'}})
+        self.ok('lock', 'web1')
+        self.assertTrue(json_of('list')[0]['locked'])
+        self.refused(FAILED, 'locked', 'stop', 'web1')
+        self.ok('unlock', 'web1')
+        actions = json_of('actions', 'web1')
+        self.assertEqual([actions[0]['action'], actions[-1]['action']], ['unlock', 'create'])
+        self.assertRegex(self.ok('actions', 'web1'), r'  reboot by uid:1500  req-\S+\n    compute_reboot_instance  Success')
+        self.assertIn('FAKE CONSOLE OUTPUT\n', self.ok('console', '--no-follow', 'web1'))
+        self.assertEqual(self.ok('console', '--no-follow', '-n1', 'web1').count('\n'), 0)
+        self.assertEqual(json_of('diagnostics', 'web1')['driver'], 'libvirt')
+        self.assertRegex(self.ok('diagnostics', 'web1'), r'(?m)^num_cpus: +\d')
+        self.assertRegex(self.ok('console-url', 'web1', 'vnc'), r'\A\S+\n\Z')
+
+        self.assertEqual(self.ok('delete', 'web1'), '')
+        self.assertEqual(json_of('list'), [])
+        self.refused(NO_SUCH, "no instance 'web1'", 'status', 'web1')
+
+    def test_names_prefixes_and_doubles(self):
+        one, two = self.created('twin', '--uuid=' + self.uuid), self.created('twin')
+        self.assertEqual(self.ok('show', one[:8], '-p', 'Uuid', '--value'), one + '\n')
+        done = self.refused(NO_SUCH, 'twin', 'stop', 'twin')
+        self.assertNotIn('did you mean', done.stderr)
+        self.assertEqual(self.states(one), ('active', '', 'running'))
+        self.refused(NO_SUCH, "no instance 'twim'; did you mean 'twin'", 'stop', 'twim')
+        self.ok('stop', two)
+        self.assertEqual([row['uuid'] for row in json_of('list', '--state=stopped')], [two])
+        self.assertEqual([row['uuid'] for row in json_of('list', one[:5])], [one])
+        self.assertEqual(len(json_of('list', 'tw?n')), 2)
+        self.assertEqual(json_of('list', 'x*'), [])
+        self.assertEqual(json_of('list', '--project=nobody'), [])
+
+    def test_a_name_cannot_play_with_the_terminal(self):
+        one = self.created('web1')                      # a user of OpenStack may call it what he likes
+        self.daemon.stop()
+        self.daemon.change("UPDATE instances SET display_name = 'a\x1b[2J\nb' WHERE uuid = '%s'" % one)
+        self.daemon.start()
+        eventually(lambda: json_of('list'))
+        for arguments in (['list'], ['status', one, '-n0'], ['show', one]):
+            self.assertNotIn('\x1b', self.ok(*arguments))
+            self.assertIn('a\\x1b[2J\\x0ab', self.ok(*arguments))
+        self.assertEqual(json_of('list')[0]['name'], 'a\x1b[2J\nb')
+
+    def test_several_at_once_and_each_told_of(self):
+        self.created('first'), self.created('second')
+        self.ok('stop', 'first')
+        done = self.refused(FAILED, r"(?m)^novactl: stopping 'first': .*vm_state stopped", 'stop', 'first', 'second')
+        self.assertNotIn('second', done.stderr)
+        self.assertEqual(self.states('second'), ('stopped', '', 'shutdown'))
+        self.refused(NO_SUCH, "no instance 'third'", 'start', 'third', 'first')
+        self.assertEqual(self.states('first')[0], 'active')
+        self.refused(FAILED, "no instance 'third'", 'start', 'first', 'third')          # both failed, each in its way
+        jobs = json_of('delete', 'first', 'second')
+        self.assertEqual([(j['verb'], j['name'], j['result']) for j in jobs], [('delete', 'first', 'done'), ('delete', 'second', 'done')])
+
+    def test_a_job_that_fails_is_a_failure_with_its_reason(self):
+        self.created('web1')
+        self.daemon.fault('pause:fail:InternalError')
+        self.refused(FAILED, r"pausing 'web1' failed: .*\[InternalError\] \(job \d+\)", 'pause', 'web1')
+        done = run('--json=short', 'pause', 'web1')
+        self.assertEqual(done.returncode, FAILED)
+        [job] = json.loads(done.stdout)
+        self.assertEqual((job['verb'], job['result'], job['error']), ('pause', 'failed', 'InternalError'))
+        self.daemon.fault('spawn:fail:InternalError')
+        self.refused(FAILED, "creating 'bad' failed: ", 'create', 'bad', '--image=cirros', '--flavor=tiny')
+        self.assertRegex(self.ok('status', 'bad', '-n0'), r'\n +State: error\n(.*\n)* +Fault: .+ \(\w+ 20')
+
+    def test_what_is_refused_names_the_thing_and_changes_nothing(self):
+        self.created('web1')
+        for pattern, arguments in ((r'Image nix could not be found', ['create', 'x', '--image=nix', '--flavor=tiny']),
+                                   (r'Flavor big could not be found', ['create', 'x', '--image=cirros', '--flavor=big']),
+                                   (r'vm_state active', ['start', 'web1']),
+                                   (r'--password-file: /nix: cannot be opened: No such file', ['set-password', 'web1', '--password-file=/nix']),
+                                   (r'--user-data: /nix: cannot be opened', ['create', 'x', '--image=cirros', '--flavor=tiny', '--user-data=/nix']),
+                                   (r'--user-data: /dev/zero: is larger than 1 MiB',
+                                    ['create', 'x', '--image=cirros', '--flavor=tiny', '--user-data=/dev/zero']),
+                                   (r'--password-file=/dev/null: is empty', ['set-password', 'web1', '--password-file=/dev/null'])):
+            self.refused(FAILED, pattern, *arguments)
+        for pattern, arguments in ((r'--memory=lots: it is a number with K, M, G or T, or of MiB without', ['--memory=lots']),
+                                   (r'--disk=-1: it is a number with K, M, G or T, or of GiB without', ['--disk=-1']),
+                                   (r'--vcpus=0: it is a number of processors', ['--vcpus=0']),
+                                   (r'--metadata=x: it is KEY=VALUE', ['--metadata=x']),
+                                   (r'--network=a,b: it is NETWORK or NETWORK,ip=ADDRESS', ['--network=a,b'])):
+            self.refused(USAGE, pattern, 'create', 'x', '--image=cirros', '--flavor=tiny', *arguments)
+        self.refused(USAGE, '--timeout=soon: it is a number of seconds', 'stop', 'web1', '--timeout=soon')
+        self.refused(USAGE, 'there is no terminal to ask for the password on', 'set-password', 'web1', start_new_session=True)
+        self.refused(USAGE, "backup: 'many' is no number of images", 'backup', 'web1', 'x', 'daily', 'many')
+        self.refused(USAGE, '--soft and --force', 'delete', 'web1', '--soft', '--force')
+        self.refused(USAGE, "console-url: 'web' is not vnc, spice or serial", 'console-url', 'web1', 'web')
+        self.assertEqual([row['name'] for row in json_of('list')], ['web1'])
+        self.assertEqual(self.states('web1'), ('active', '', 'running'))
+
+    def test_who_may_not_changes_nothing(self):
+        self.created('web1')
+        for arguments in (['stop', 'web1'], ['delete', 'web1'], ['reboot', 'web1'], ['console', 'web1'], ['console', '--no-follow', 'web1'],
+                          ['diagnostics', 'web1'], ['actions', 'web1'], ['snapshot', 'web1', 'x'], ['create', 'x', '--image=cirros', '--flavor=tiny']):
+            self.refused(DENIED, 'not authorized|Access denied', *arguments, user='bob')
+        self.assertEqual(run('list', user='bob').returncode, DONE)              # reading is free
+        self.assertEqual(json_of('list')[0]['state'], 'active')
+
+    def test_what_the_guest_is_given_reaches_it(self):
+        data = b'#!/bin/sh\necho \xff\x00\n'
+        done = run('create', 'given', '--image=cirros', '--flavor=tiny', '--user-data=-', '--config-drive', '--zone=nova', '--project=p1', '--user=u1',
+                   '--key-name=k', '--public-key=' + self.public_key(), stdin=data, text=False)
+        self.assertEqual((done.returncode, done.stderr), (DONE, b''))
+        p = json_of('show', 'given')
+        self.assertEqual((p['ConfigDrive'], p['Project'], p['User']), (True, 'p1', 'u1'))
+        [row] = self.daemon.sql("SELECT object FROM instances WHERE uuid = '%s'" % p['Uuid'])
+        self.assertEqual(base64.b64decode(json.loads(row['object'])['nova_object.data']['user_data']), data)
+        self.assertEqual([row['name'] for row in json_of('list', '--project=p1')], ['given'])
+        self.assertEqual(run('set-password', 'given', '--password-file=-', stdin='n3w pass\n').returncode, DONE)
+
+    def public_key(self):
+        """The name of a file with one."""
+        blob = b''.join(struct.pack('>I', len(part)) + part for part in (b'ssh-ed25519', bytes(range(32))))
+        file = tempfile.NamedTemporaryFile('w', prefix='nova-key.', encoding='ascii')
+        self.addCleanup(file.close)
+        file.write('ssh-ed25519 %s me@here\n' % base64.b64encode(blob).decode())
+        file.flush()
+        os.chmod(file.name, 0o644)
+        return file.name
+
+    def test_without_blocking_the_job_is_named_and_goes_on(self):
+        self.created('web1')
+        self.daemon.fault('reboot:slow:1')
+        text = self.ok('--no-block', 'reboot', 'web1')
+        self.assertRegex(text, r"\Arebooting 'web1': job \d+\n\Z")
+        number = text.split()[-1]
+        [job] = json_of('jobs', 'web1')
+        self.assertEqual((job['job'], job['method'], job['user']), (int(number), 'reboot_instance', 'uid:1500'))
+        self.assertRegex(self.ok('jobs'), r'\A *JOB METHOD .*\n *%s reboot_instance web1 +running ' % number)
+        self.assertRegex(self.ok('status', 'web1', '-n0'), r'\n +Jobs: %s reboot_instance, running' % number)
+        self.assertEqual(json_of('show', number, '-p', 'Id'), {'Id': int(number)})
+        eventually(lambda: not json_of('jobs'))
+        self.assertEqual(self.states('web1'), ('active', '', 'running'))
+        self.assertEqual(self.ok('jobs'), 'No jobs.\n')
+
+    def test_a_job_that_waits_can_be_cancelled(self):
+        self.created('web1')
+        self.daemon.fault('reboot:slow:1')
+        self.ok('--no-block', 'reboot', 'web1')
+        waiting = subprocess.Popen([NOVACTL, 'lock', 'web1'], stderr=subprocess.PIPE, text=True, env=environment())
+        job = eventually(lambda: [j for j in json_of('jobs') if j['method'] == 'lock_instance'])[0]
+        self.assertEqual(self.ok('cancel', str(job['job'])), '')
+        self.assertEqual((waiting.wait(20), waiting.stderr.read()), (FAILED, "novactl: locking 'web1': cancelled (job %d)\n" % job['job']))
+        waiting.stderr.close()
+        eventually(lambda: not json_of('jobs'))
+        self.assertFalse(json_of('show', 'web1')['Locked'])
+
+    def test_a_daemon_that_is_killed_is_told_and_goes_on_with_it(self):
+        self.created('web1')
+        self.daemon.fault('power_off:slow:2')
+        waiting = subprocess.Popen([NOVACTL, 'stop', 'web1'], stderr=subprocess.PIPE, text=True, env=environment())
+        eventually(lambda: [j for j in json_of('jobs') if j['state'] == 'running'])
+        self.daemon.kill()
+        status, told = waiting.wait(20), waiting.stderr.read()
+        waiting.stderr.close()
+        self.assertEqual(status, UNREACHABLE, told)
+        self.assertRegex(told, 'has left the bus meanwhile; what it had accepted is in its journal')
+        self.daemon.fault()
+        self.daemon.start()
+        eventually(lambda: json_of('list') and self.states('web1') == ('stopped', '', 'shutdown'))
+
+    # --- what goes on ------------------------------------------------------------------------------------
+
+    def watching(self, *arguments):
+        """A monitor that listens already."""
+        out = tempfile.NamedTemporaryFile('r', prefix='nova-monitor.', encoding='utf-8')
+        self.addCleanup(out.close)
+        with open(out.name, 'w', encoding='utf-8') as writer:
+            process = subprocess.Popen([NOVACTL, 'monitor', *arguments], stdout=writer, env=environment())
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+
+        def text():
+            with open(out.name, encoding='utf-8') as f:
+                return f.read()
+
+        def heard():
+            run('report-state')
+            return 'ReportCount' in text()
+        if not [a for a in arguments if not a.startswith('-')]:
+            eventually(heard, what='the monitor')
+        return process, text
+
+    def test_monitor_prints_what_happens(self):
+        process, text = self.watching('--json=pretty')
+        human_process, human = self.watching()
+        one = self.created('web1')
+        self.ok('stop', 'web1')
+        self.ok('delete', 'web1')
+        eventually(lambda: '"removed"' in text() and 'is gone' in human())
+        events = [json.loads(line) for line in text().splitlines()]             # an object a line
+        mine = [e for e in events if e['name'] == 'web1']
+        self.assertEqual((mine[0]['event'], mine[0]['details']['Uuid'], mine[-1]['event']), ('added', one, 'removed'))
+        self.assertIn('stopped', [(e['details'] or {}).get('VmState') for e in mine])
+        ended = [e['details'] for e in events if e['event'] == 'ended']
+        self.assertEqual([(d['method'], d['result']) for d in ended],
+                         [('build_and_run_instance', 'done'), ('stop_instance', 'done'), ('terminate_instance', 'done')])
+        for pattern in (r'(?m)^\d\d:\d\d:\d\d\.\d{3} instance web1  added: ' + one, r'instance web1  .*VmState=stopped', r'job +\d+  stop_instance done',
+                        r'job +\d+  stop_instance of web1 by uid:1500, req-', r'instance web1  is gone'):
+            self.assertRegex(human(), pattern)
+        for each in process, human_process:
+            each.send_signal(signal.SIGINT)
+            self.assertEqual(each.wait(20), DONE)
+
+    # --- on a terminal -----------------------------------------------------------------------------------
+
+    def test_a_long_job_has_a_line_of_progress(self):
+        self.created('web1')
+        self.daemon.fault('reboot:slow:2')
+        t = self.terminal('reboot', 'web1')
+        t.expect(r'\r(.*)rebooting web1 .*\x1b\[K')
+        self.assertEqual(t.end(), DONE)
+        self.assertTrue(t.output.endswith('\r\x1b[K'), repr(t.output))          # and is wiped away
+        for arguments, kwargs in ((['-q', 'reboot', 'web1'], {}), (['reboot', 'web1'], {'env': {'TERM': 'dumb'}})):
+            self.daemon.fault('reboot:slow:0.7')
+            t = self.terminal(*arguments, **kwargs)
+            self.assertEqual(t.end(), DONE)
+            self.assertEqual(t.output, '')
+
+    def test_ctrl_c_ends_the_waiting_and_not_the_job(self):
+        self.created('web1')
+        self.daemon.fault('power_off:slow:2')
+        t = self.terminal('stop', 'web1')
+        t.expect('stopping web1')
+        t.type('\x03')
+        self.assertEqual(t.end(), INTERRUPTED)
+        t.expect(r"job (\d+) goes on; 'novactl cancel \1' asks it to stop")
+        eventually(lambda: self.states('web1') == ('stopped', '', 'shutdown'))
+
+    def test_uuids_are_short_on_a_terminal_but_tell_apart(self):
+        near = self.uuid[:9] + ('0' if self.uuid[9] != '0' else '1') + self.uuid[10:]
+        self.created('a1', '--uuid=' + self.uuid), self.created('a2', '--uuid=' + near)
+        t = self.terminal('list', '--no-pager')
+        self.assertEqual(t.end(), DONE)
+        for each in self.uuid, near:
+            self.assertRegex(t.output, r'(?m)^%s +\x1b' % each[:10])
+        t = self.terminal('list', '--no-pager', '--full', env={'COLUMNS': '60'})
+        self.assertEqual(t.end(), DONE)
+        self.assertIn(self.uuid, t.output)
+        narrow = self.terminal('list', '--no-pager', env={'COLUMNS': '60', 'NO_COLOR': '1'})
+        self.assertEqual(narrow.end(), DONE)
+
+    def test_a_new_password_is_typed_twice_and_not_shown(self):
+        self.created('web1')
+        t = self.terminal('set-password', 'web1')
+        t.expect("New password for 'web1': ")
+        t.type('secret-1\n')
+        t.expect('Again: ')
+        t.type('secret-1\n')
+        self.assertEqual(t.end(), DONE)
+        self.assertNotIn('secret', t.output)
+        t = self.terminal('set-password', 'web1')
+        t.expect('New password')
+        t.type('secret-1\n')
+        t.expect('Again: ')
+        t.type('secret-2\n')
+        self.assertEqual(t.end(), FAILED)
+        t.expect('the two are not the same')
+
+    # --- the shells --------------------------------------------------------------------------------------
+
+    def completes(self, t, prompt):
+        """In a shell that has loaded the completion: by the bus, and by what the states allow."""
+        def offers(typed, *patterns, absent=()):
+            before = len(t.output)
+            t.type(typed + '\t')
+            for pattern in patterns:
+                t.expect(pattern, since=before)
+            t.type('\x15echo mark\n')                  # away with the line
+            t.expect('\nmark\r\n(.*)' + prompt, since=before)
+            for pattern in absent:
+                self.assertNotRegex(t.output[before:], pattern)
+        offers('novactl resc', 'rescue ')
+        offers('novactl start w', 'web-stopped')
+        offers('novactl stop w', 'web-active')
+        offers('novactl start ', 'web-stopped', absent=['web-active'])
+        offers('novactl reboot --ha', '--hard')
+        offers('novactl status web-', 'web-active', 'web-stopped')
+        offers('novactl create x --image=c', 'cirros')
+        offers('novactl create x --flavor=', 'tiny')
+        offers('novactl --json=p', 'pretty')
+        offers('novactl service re', 'reload')
+        offers('novactl show %s' % self.uuid[:4], self.uuid)
+
+    def shell(self, name, *command):
+        if not shutil.which(name):
+            self.skipTest('%s is not installed' % name)
+        self.created('web-stopped')
+        self.created('web-active', '--uuid=' + self.uuid)
+        self.ok('stop', 'web-stopped')
+        t = Terminal(*command, user='alice', columns=150, env={'PS1': '$> ', 'HISTFILE': '/dev/null', 'ZDOTDIR': '/nonexistent', 'TERM': 'dumb'})
+        self.addCleanup(t.close)
+        return t
+
+    def test_bash_completes_from_the_bus(self):
+        t = self.shell('bash', 'bash', '--noprofile', '--norc', '-i')
+        t.type("PS1='$> '; bind 'set show-all-if-ambiguous on'; bind 'set enable-bracketed-paste off'; source %s; echo loa''ded\n"
+               % os.path.join(SOURCE, 'data/completions/novactl.bash'))
+        t.expect('loaded')
+        self.completes(t, r'\$> ')
+
+    def test_zsh_completes_from_the_bus(self):
+        t = self.shell('zsh', 'zsh', '-f', '-i')
+        t.type("unsetopt zle_bracketed_paste; PS1='$> '; fpath=(%s $fpath); autoload -U compinit; compinit -D -u; echo loa''ded\n"
+               % os.path.join(SOURCE, 'data/completions'))
+        t.expect('loaded')
+        self.completes(t, r'\$> ')
 
 
 class OnTerminal(NovactlTest):

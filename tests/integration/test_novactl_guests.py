@@ -1,0 +1,122 @@
+"""novactl and real guests: qemu, emulated, under a libvirt of the test's own (run inside tests/lib/with-libvirt). They boot from
+tests/guest/boot.S, which says on its serial line what becomes of it; novactl prints that as it comes."""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from novactlclient import NOVACTL, environment, json_of, on_terminal, run  # noqa: E402
+from wireclient import OnHost, eventually  # noqa: E402
+
+BOOT = os.path.join(os.environ['NOVA_BUILD'], 'tests', 'guest', 'boot.bin')
+
+
+class NovactlGuests(OnHost):
+    driver = 'libvirt.LibvirtDriver'
+    groups = {'libvirt': {'virt_type': 'qemu', 'connection_uri': 'qemu:///system'}}
+
+    @classmethod
+    def setUpClass(cls):
+        if not os.path.exists(BOOT):
+            raise unittest.SkipTest('this machine cannot assemble the guest')
+        super().setUpClass()
+        folder = cls.daemon.state
+        while folder != '/':                    # qemu is another user, and must get there
+            os.chmod(folder, os.stat(folder).st_mode | 0o011)
+            folder = os.path.dirname(folder)
+
+    @classmethod
+    def make(cls, host, **more):
+        daemon = super().make(host, **more)
+        images = os.path.join(daemon.state, 'images')
+        os.makedirs(images)
+        shutil.copy(BOOT, os.path.join(images, 'boot'))
+        os.truncate(os.path.join(images, 'boot'), 4 << 20)
+        return daemon
+
+    def tearDown(self):
+        for name in subprocess.check_output(['virsh', 'list', '--all', '--name'], text=True).split():
+            subprocess.call(['virsh', 'destroy', name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.call(['virsh', 'undefine', '--managed-save', name], stdout=subprocess.DEVNULL)
+
+    def ok(self, *arguments):
+        done = run(*arguments, timeout=120)
+        self.assertEqual((done.returncode, done.stderr), (0, ''), arguments)
+        return done.stdout
+
+    def created(self, name):
+        self.ok('create', name, '--image=boot', '--vcpus=1', '--memory=64M', '--disk=1G')
+
+    def following(self, name, *arguments):
+        """A console that is followed into a file: the process, and what it has printed."""
+        out = tempfile.NamedTemporaryFile('rb', prefix='nova-console.')
+        self.addCleanup(out.close)
+        with open(out.name, 'wb') as writer:
+            process = subprocess.Popen([NOVACTL, 'console', name, *arguments], stdout=writer, stderr=subprocess.PIPE, text=True, env=environment())
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+
+        def text():
+            with open(out.name, 'rb') as f:
+                return f.read().decode('utf-8', 'replace')
+        return process, text
+
+    def test_a_console_is_followed_from_the_first_boot_to_the_end(self):
+        self.created('web1')
+        process, text = self.following('web1')
+        eventually(lambda: 'guest: boot 1' in text(), 60, 'the first boot')
+        self.assertIn('guest: boot 1', self.ok('console', '--no-follow', 'web1'))
+        terminal = on_terminal('console', 'web1')
+        self.addCleanup(terminal.close)
+        terminal.expect('guest: boot 1')
+        self.ok('stop', 'web1')
+        eventually(lambda: 'guest: power button' in text(), 60, 'the button')
+        terminal.expect('guest: power button')
+        terminal.type('\x03')
+        self.assertEqual(terminal.end(), 0)
+        self.ok('start', 'web1')                                # the log is begun anew, and followed on
+        eventually(lambda: 'guest: boot 2' in text(), 60, 'the second boot')
+        self.ok('delete', 'web1')
+        self.assertEqual(process.wait(20), 0)
+        self.assertEqual(process.stderr.read(), "novactl: console of 'web1': the instance is gone\n")
+        self.assertEqual(json_of('list'), [])
+
+    def test_a_daemon_that_goes_ends_the_following(self):
+        self.created('web2')
+        process, text = self.following('web2', '--lines=0')
+        eventually(lambda: text() or process.poll() is not None or self.listened(), 60)
+        self.daemon.signal(signal.SIGKILL)
+        self.daemon.process.wait()
+        self.assertEqual(process.wait(20), 5)
+        self.assertRegex(process.stderr.read(), 'nova-compute has left the bus')
+        self.daemon.start()
+        eventually(lambda: json_of('list'))
+        self.assertEqual(json_of('show', 'web2')['PowerState'], 'running')
+        self.ok('delete', 'web2')
+
+    def listened(self):
+        """Whether somebody's FollowConsole was answered: the log tells."""
+        return 'FollowConsole' in self.daemon.text()
+
+    def test_a_guest_that_was_taken_away_is_drift_and_named(self):
+        self.created('web3')
+        uuid = json_of('show', 'web3')['Uuid']
+        name = json_of('show', 'web3')['Name']
+        subprocess.run(['virsh', 'destroy', name], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(['virsh', 'undefine', name], check=True, stdout=subprocess.DEVNULL)
+        self.ok('recover')
+        eventually(lambda: json_of('drift') or json_of('show', 'web3')['PowerState'] != 'running', 30)
+        for finding in json_of('drift'):
+            self.assertEqual((finding['kind'], finding['name']), ('guest-missing', uuid))
+            self.assertIn(uuid, self.ok('drift'))
+        self.ok('delete', 'web3')
+        eventually(lambda: not json_of('drift'), 30)
+        self.assertEqual(self.ok('drift'), 'No drift: store, hypervisor and disk agree.\n')
+
+
+if __name__ == '__main__':
+    unittest.main()
