@@ -592,7 +592,7 @@ class OnTerminal(NovactlTest):
         self.assertEqual(self.ok('node', '-j').count('\n'), 1)
 
     def test_a_password_is_asked_for_on_the_terminal(self):
-        """pkttyagent, polkitd, PAM and the helper of polkit are the machine's; carol, who has a password and is of group sudo, is the test's."""
+        """pkttyagent, polkitd, PAM and the helper of polkit are the machine's; irma, who has a password and is of group sudo, is the test's."""
         if not shutil.which('pkttyagent') or not os.path.exists('/usr/lib/polkit-1/polkit-agent-helper-1'):
             self.skipTest('pkttyagent is not installed')
         self.private_accounts()
@@ -608,11 +608,11 @@ class OnTerminal(NovactlTest):
 
         asked = self.terminal('report-state', user='bob')
         asked.expect('Password: ')
-        asked.type('C4rol-pass\n')
+        asked.type('Irm4-pass\n')
         self.assertEqual(asked.end(30), DONE)
         asked.expect('AUTHENTICATION COMPLETE')
         self.assertGreater(self.bus().get('ReportCount'), before)
-        self.assertNotIn('C4rol-pass', asked.output)
+        self.assertNotIn('Irm4-pass', asked.output)
         self.assertEqual(subprocess.run(['pgrep', '-x', 'pkttyagent'], check=False, stdout=subprocess.DEVNULL).returncode, 1)     # no agent stays
 
         silent = self.terminal('report-state', '--no-ask-password', user='bob')
@@ -626,13 +626,13 @@ class OnTerminal(NovactlTest):
         shadow = tempfile.NamedTemporaryFile('w', prefix='nova-shadow.', encoding='utf-8')
         self.addCleanup(shadow.close)
         with open('/etc/shadow', encoding='utf-8') as f:
-            shadow.write(''.join(line for line in f if not line.startswith('carol:')))
-        shadow.write('carol:%s:19000:0:99999:7:::\n' % crypt.crypt('C4rol-pass', crypt.mksalt(crypt.METHOD_SHA512)))
+            shadow.write(''.join(line for line in f if not line.startswith('irma:')))
+        shadow.write('irma:%s:19000:0:99999:7:::\n' % crypt.crypt('Irm4-pass', crypt.mksalt(crypt.METHOD_SHA512)))
         shadow.flush()
         os.chmod(shadow.name, 0o600)
         subprocess.run(['mount', '--bind', shadow.name, '/etc/shadow'], check=True)
         self.addCleanup(subprocess.run, ['umount', '/etc/shadow'], check=True)
-        self.account('carol', 1510, groups=('sudo',))
+        self.account('irma', 1510, groups=('sudo',))
 
     @staticmethod
     def account(name, uid, groups=(), home='/tmp'):
