@@ -129,19 +129,25 @@ static void volume_lines(const Output *o, const json_t *instance) {
         }
 }
 
-static void job_lines(const Output *o, const json_t *instance, const json_t *objects) {
+static void job_lines(Ctl *c, const json_t *instance) {
+        const Output *o = &c->out;
         const json_t *path;
         size_t i;
 
         json_array_foreach(json_object_get(instance, "Jobs"), i, path) {
-                const json_t *job = json_object_get(json_object_get(objects, strempty(json_string_value(path))), INTERFACE_JOB);
-                _cleanup_free_ char *step = text_shown(prop_text(job, "Step"));
-                int64_t progress = prop_number(job, "Progress");
+                _cleanup_free_ char *step = NULL;
+                json_auto_t *job = NULL;
+                int64_t progress;
 
-                if (job && progress > 0)
+                /* one that has ended just now is none */
+                if (client_properties(c, json_string_value(path), INTERFACE_JOB, CALL_NO_START | CALL_SILENT, &job) != EXIT_DONE)
+                        continue;
+                step = text_shown(prop_text(job, "Step"));
+                progress = prop_number(job, "Progress");
+                if (progress > 0)
                         status_line(o, i == 0 ? "Jobs" : "", "%" PRId64 " %s, %s%s%s, %" PRId64 "%%", prop_number(job, "Id"), prop_text(job, "Method"),
                                     prop_text(job, "State"), isempty(step) ? "" : ": ", step, progress);
-                else if (job)
+                else
                         status_line(o, i == 0 ? "Jobs" : "", "%" PRId64 " %s, %s%s%s", prop_number(job, "Id"), prop_text(job, "Method"),
                                     prop_text(job, "State"), isempty(step) ? "" : ": ", step);
         }
@@ -209,7 +215,7 @@ static void journal_lines(Ctl *c, const char *uuid) {
         sd_journal_close(journal);
 }
 
-static void instance_print(Ctl *c, const json_t *instance, const json_t *objects) {
+static void instance_print(Ctl *c, const json_t *instance) {
         const Output *o = &c->out;
         const char *state = prop_text(instance, "VmState");
         Colour colour = colour_of_state(state);
@@ -253,16 +259,16 @@ static void instance_print(Ctl *c, const json_t *instance, const json_t *objects
 
                 status_line(o, "Launched", "%s", launched);
         }
-        job_lines(o, instance, objects);
+        job_lines(c, instance);
         if (!isempty(verbs_now))
                 status_line(o, "Verbs", "%s", verbs_now);
         journal_lines(c, prop_text(instance, "Uuid"));
 }
 
 ExitStatus verb_status(Ctl *c, const Verb *verb _unused_, char **arguments) {
-        json_auto_t *objects = NULL, *found = must(json_array());
+        json_auto_t *found = must(json_array());
         ExitStatus status = EXIT_DONE, one;
-        json_t *instance;
+        json_t *instance = NULL;
         uint64_t lines;
         size_t i;
 
@@ -281,20 +287,11 @@ ExitStatus verb_status(Ctl *c, const Verb *verb _unused_, char **arguments) {
                 status = MAX(status, one);
                 if (one == EXIT_UNREACHABLE)
                         return one;
-                if (one != EXIT_DONE)
-                        continue;
-                if (!objects) {
-                        one = client_objects(c, CALL_NO_START, &objects);
-                        if (one != EXIT_DONE)
-                                return one;
-                }
-                instance = json_object_get(json_object_get(objects, path), INTERFACE_INSTANCE);
-                if (instance)
-                        must(json_array_append(found, instance) == 0 ? found : NULL);
-                else {
-                        ctl_error("instance '%s' has just gone", *arguments);
-                        status = MAX(status, EXIT_NO_SUCH);
-                }
+                if (one == EXIT_DONE)
+                        one = client_properties(c, path, INTERFACE_INSTANCE, CALL_NO_START, &instance);
+                if (one == EXIT_DONE)
+                        must(json_array_append_new(found, instance) == 0 ? found : NULL);
+                status = MAX(status, one);
         }
         if (json_array_size(found) == 0)
                 return status;
@@ -305,7 +302,7 @@ ExitStatus verb_status(Ctl *c, const Verb *verb _unused_, char **arguments) {
                 json_array_foreach(found, i, instance) {
                         if (i > 0)
                                 (void) fputc('\n', c->out.file);
-                        instance_print(c, instance, objects);
+                        instance_print(c, instance);
                 }
         return status;
 }

@@ -457,12 +457,17 @@ class Instances(NovactlTest):
     # --- on a terminal -----------------------------------------------------------------------------------
 
     def test_a_long_job_has_a_line_of_progress(self):
-        self.created('web1')
-        self.daemon.fault('reboot:slow:2')
-        t = self.terminal('reboot', 'web1')
-        t.expect(r'\r(.*)rebooting web1 .*\x1b\[K')
+        self.daemon.fault('spawn:slow:1')
+        t = self.terminal('create', 'web1', '--image=cirros', '--flavor=tiny')
+        t.expect(r'\rcreating web1  █+░* +\d+%  \ds  \w+\x1b\[K')               # by its steps
+        self.assertEqual(t.end(), DONE)
+        self.assertRegex(t.output, r"\r\x1b\[KInstance 'web1' runs: ")
+        self.daemon.fault('pause:slow:1')
+        t = self.terminal('pause', 'web1')
+        t.expect(r'\rpausing web1  \ds  .*\x1b\[K')
         self.assertEqual(t.end(), DONE)
         self.assertTrue(t.output.endswith('\r\x1b[K'), repr(t.output))          # and is wiped away
+        self.ok('unpause', 'web1')
         for arguments, kwargs in ((['-q', 'reboot', 'web1'], {}), (['reboot', 'web1'], {'env': {'TERM': 'dumb'}})):
             self.daemon.fault('reboot:slow:0.7')
             t = self.terminal(*arguments, **kwargs)
