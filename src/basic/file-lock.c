@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "basic/macros.h"
+#include "basic/path-util.h"
 
 int file_lock(const char *path) {
         assert(path);
@@ -120,11 +121,6 @@ static bool is_stale_sentinel(int dir, const char *name, const struct stat *st, 
 
 static bool is_stale_lock(int dir, const char *name, const struct stat *st, void *userdata) {
         return is_lock_name(name) && st->st_nlink == 1 && nobody_holds(dir, name);
-}
-
-static void closedirp(DIR **d) {
-        if (*d)
-                (void) closedir(*d);
 }
 
 int cleanup_file_locks(const char *dir) {

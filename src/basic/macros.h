@@ -70,3 +70,8 @@ static inline const char *startswith(const char *s, const char *prefix) {
         size_t n = strlen(prefix);
         return strncmp(s, prefix, n) == 0 ? s + n : NULL;
 }
+/* Whether @s has something before @end, and ends with it. */
+static inline bool endswith(const char *s, const char *end) {
+        size_t n = strlen(s), m = strlen(end);
+        return n > m && streq(s + n - m, end);
+}

@@ -1,6 +1,7 @@
 /* Names of files. Thread-safe. */
 #pragma once
 
+#include <dirent.h>
 #include <stddef.h>
 
 /* The part of @path after its last slash; @path itself if it has none. Never NULL. */
@@ -8,6 +9,12 @@ const char *path_basename(const char *path);
 
 /* The directory of the running program (/proc/self/exe, so symbolic links are followed), malloc'ed. 0 or -errno. */
 int executable_directory(char **ret);
+
+/* For _cleanup_: ends the listing of a directory, if it was begun. */
+static inline void closedirp(DIR **d) {
+        if (*d)
+                (void) closedir(*d);
+}
 
 /* mkdir -p with mode @mode for what is missing. 0 or -errno. */
 int make_directories(const char *path, unsigned mode);

@@ -20,6 +20,16 @@ static int read_deleted(ComputeManager *m, const char *uuid, Instance *ret) {
         return r;
 }
 
+/* It with its network, for an operation about it: 1; 0 if there is nothing to do. */
+static int read_for(Operation *o, Instance *ret, json_t **ret_info, NovaException *e) {
+        int r = read_deleted(manager_to_compute(o->manager), o->instance_uuid, ret);
+
+        if (r <= 0)
+                return r < 0 ? exception_set_errno(e, r, "Cannot read the instance") : 0;
+        *ret_info = instance_network_info(ret);
+        return *ret_info ? 1 : -ENOMEM;
+}
+
 /* ---- guests ---- */
 
 typedef enum DeletedAction { DELETED_NOOP, DELETED_LOG, DELETED_SHUTDOWN, DELETED_REAP, _DELETED_ACTION_MAX } DeletedAction;
@@ -31,12 +41,9 @@ static int clean_guest(Operation *o, bool reap, NovaException *e) {
         json_auto_t *info = NULL;
         int r;
 
-        r = read_deleted(m, o->instance_uuid, &i);
+        r = read_for(o, &i, &info, e);
         if (r <= 0)
-                return r < 0 ? exception_set_errno(e, r, "Cannot read the instance") : 0;
-        info = instance_network_info(&i);
-        if (!info)
-                return -ENOMEM;
+                return r;
         if (reap)
                 r = driver_call(m, destroy, e, o->context, &i, info, NULL, true);
         else
@@ -168,12 +175,9 @@ int compute_run_remove_deleted_files(Operation *o, json_t **ret _unused_, NovaEx
         json_auto_t *info = NULL;
         int r;
 
-        r = read_deleted(m, o->instance_uuid, &i);
+        r = read_for(o, &i, &info, e);
         if (r <= 0)
-                return r < 0 ? exception_set_errno(e, r, "Cannot read the instance") : 0;
-        info = instance_network_info(&i);
-        if (!info)
-                return -ENOMEM;
+                return r;
         r = driver_call(m, cleanup, e, o->context, &i, info, NULL, true);
         if (r < 0)
                 return r;

@@ -10,6 +10,9 @@ int guest_not_here(InstanceCall *c, int r, NovaException *x, NovaException *e);
 #define GUEST_PASSWORD_MAX 1025
 int guest_password(ComputeManager *m, char buf[static GUEST_PASSWORD_MAX]);
 
+/* power.c: it runs, with the interfaces that its row names. */
+int guest_power_on(InstanceCall *c, NovaException *e);
+
 /* ---- undo: what a start does with these when they were interrupted. Method.undo ---- */
 int guest_undo_rescue(Operation *o, NovaException *e);
 int guest_undo_rebuild(Operation *o, NovaException *e);

@@ -164,18 +164,31 @@ static int port_not_found(NovaException *e, const char *id) {
         return r;
 }
 
-static int detach_interface(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
-        const char *id = strempty(json_member_string(c->args, "port_id"));
-        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
-        json_auto_t *info = instance_network_info(c->i), *vif = NULL;
-        size_t at = 0;
-        int r;
+/* The VIF of port @id in the row: its network information, the VIF, and where it stands. */
+static int row_vif(InstanceCall *c, const char *id, json_t **ret_info, json_t **ret_vif, size_t *ret_at, NovaException *e) {
+        json_auto_t *info = instance_network_info(c->i);
+        json_t *vif;
 
         if (!info)
                 return -ENOMEM;
-        vif = json_incref(find_vif(info, id, &at));
+        vif = find_vif(info, id, ret_at);
         if (!vif)
                 return port_not_found(e, id);
+        *ret_vif = json_incref(vif);
+        *ret_info = json_incref(info);
+        return 0;
+}
+
+static int detach_interface(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
+        const char *id = strempty(json_member_string(c->args, "port_id"));
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+        json_auto_t *info = NULL, *vif = NULL;
+        size_t at = 0;
+        int r;
+
+        r = row_vif(c, id, &info, &vif, &at, e);
+        if (r < 0)
+                return r;
 
         (void) operation_step(c->operation, "detach");
         r = driver_result(driver_call(c->manager, detach_interface, &x, c->context, c->i, vif), "detach_interface", &x);
@@ -289,15 +302,13 @@ int guest_network_changed(InstanceCall *c, NovaException *e) {
 
 int guest_vif_deleted(InstanceCall *c, const char *id, NovaException *e) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
-        json_auto_t *info = instance_network_info(c->i), *vif = NULL;
+        json_auto_t *info = NULL, *vif = NULL;
         size_t at = 0;
         int r;
 
-        if (!info)
-                return -ENOMEM;
-        vif = json_incref(find_vif(info, id, &at));
-        if (!vif)
-                return port_not_found(e, id);
+        r = row_vif(c, id, &info, &vif, &at, e);
+        if (r < 0)
+                return r;
         log_info("Interface %s was deleted: it is taken from instance %s", id, c->i->uuid);
 
         (void) json_array_remove(info, at);

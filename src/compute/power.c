@@ -1,6 +1,7 @@
 /* Stop and start, reboot, pause and suspend (zed 5.2, 7.2, 7.3): what a guest does and its row says afterwards. Each finds out
  * how far it had come when a killed daemon begins it again. */
 #define LOG_LOGGER "nova.compute.manager"
+#include "compute/guest.h"
 #include "compute/instance-methods.h"
 
 #include <assert.h>
@@ -109,7 +110,7 @@ const InstanceMethod method_stop = {
         .body = stop,
 };
 
-static int start(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
+int guest_power_on(InstanceCall *c, NovaException *e) {
         json_auto_t *info = instance_network_info(c->i);
         int r;
 
@@ -117,12 +118,13 @@ static int start(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
                 return -ENOMEM;
         (void) operation_step(c->operation, "power_on");
         r = compute_network_plug(c->manager, c->i, info, e);
-        if (r < 0)
-                return r;
-        r = driver_call(c->manager, power_on, e, c->context, c->i, info, NULL);
-        if (r < 0)
-                return r;
-        return instance_call_save_done(c, VM_ACTIVE, TASKS(TASK_POWERING_ON), e);
+        return r < 0 ? r : driver_call(c->manager, power_on, e, c->context, c->i, info, NULL);
+}
+
+static int start(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
+        int r = guest_power_on(c, e);
+
+        return r < 0 ? r : instance_call_save_done(c, VM_ACTIVE, TASKS(TASK_POWERING_ON), e);
 }
 
 const InstanceMethod method_start = {
@@ -240,14 +242,23 @@ const InstanceMethod method_reboot = {
 
 /* ---- pause, suspend ---- */
 
-static int pause_guest(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
+/* The guest pauses, or goes on, where it does not already. */
+static int set_paused(InstanceCall *c, bool paused, NovaException *e) {
         PowerState power;
         int r;
 
         r = guest_power(c, &power, e);
-        if (r >= 0 && power != POWER_PAUSED)
+        if (r >= 0 && paused && power != POWER_PAUSED)
                 r = driver_call(c->manager, pause, e, c->i);
-        return r < 0 ? r : instance_call_save_done(c, VM_PAUSED, TASKS(TASK_PAUSING), e);
+        else if (r >= 0 && !paused && power != POWER_RUNNING)
+                r = driver_call(c->manager, unpause, e, c->i);
+        if (r < 0)
+                return r;
+        return instance_call_save_done(c, paused ? VM_PAUSED : VM_ACTIVE, paused ? TASKS(TASK_PAUSING) : TASKS(TASK_UNPAUSING), e);
+}
+
+static int pause_guest(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
+        return set_paused(c, true, e);
 }
 
 const InstanceMethod method_pause = {
@@ -256,13 +267,7 @@ const InstanceMethod method_pause = {
 };
 
 static int unpause_guest(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
-        PowerState power;
-        int r;
-
-        r = guest_power(c, &power, e);
-        if (r >= 0 && power != POWER_RUNNING)
-                r = driver_call(c->manager, unpause, e, c->i);
-        return r < 0 ? r : instance_call_save_done(c, VM_ACTIVE, TASKS(TASK_UNPAUSING), e);
+        return set_paused(c, false, e);
 }
 
 const InstanceMethod method_unpause = {

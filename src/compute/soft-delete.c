@@ -1,4 +1,5 @@
 /* The soft deletion and its way back, and the lock of Essex, which its API asked the host to set (zed 5.2, essex 11.6). */
+#include "compute/guest.h"
 #include "compute/instance-methods.h"
 
 #include "compute/notify-instance.h"
@@ -25,16 +26,8 @@ const InstanceMethod method_soft_delete = {
 };
 
 static int restore(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
-        json_auto_t *info = instance_network_info(c->i);
-        int r;
+        int r = guest_power_on(c, e);
 
-        if (!info)
-                return -ENOMEM;
-        (void) operation_step(c->operation, "power_on");
-        r = compute_network_plug(c->manager, c->i, info, e);
-        if (r < 0)
-                return r;
-        r = driver_call(c->manager, power_on, e, c->context, c->i, info, NULL);
         if (r < 0)
                 return r;
         c->i->deleted_at = 0;

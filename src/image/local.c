@@ -24,17 +24,6 @@
 #define SIDECAR_SIZE_MAX ((off_t) 1024 * 1024)
 #define STRONG_HASH "sha512"            /* what Glance takes */
 
-static void closedirp(DIR **d) {
-        if (*d)
-                (void) closedir(*d);
-}
-
-static bool ends_with(const char *s, const char *end) {
-        size_t n = strlen(s), m = strlen(end);
-
-        return n > m && streq(s + n - m, end);
-}
-
 static bool is_letter_or_digit(char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
@@ -43,7 +32,7 @@ static bool is_letter_or_digit(char c) {
 static bool name_is_valid(const char *name) {
         size_t n = 0;
 
-        if (strlen(name) > NAME_MAX_ALL || ends_with(name, IMAGE_SIDECAR) || ends_with(name, IMAGE_TEMPORARY))
+        if (strlen(name) > NAME_MAX_ALL || endswith(name, IMAGE_SIDECAR) || endswith(name, IMAGE_TEMPORARY))
                 return false;
         for (const char *p = name;; p++) {
                 if (*p == '/' || !*p) {
@@ -298,7 +287,7 @@ static void sweep(int dir) {
         while ((entry = readdir(d))) {
                 _cleanup_close_ int fd = -1;
 
-                if (entry->d_name[0] != '.' || !ends_with(entry->d_name, IMAGE_TEMPORARY))
+                if (entry->d_name[0] != '.' || !endswith(entry->d_name, IMAGE_TEMPORARY))
                         continue;
                 fd = openat(dir, entry->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
                 if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) >= 0)
@@ -456,7 +445,7 @@ static int list_entry(const ImageService *s, const char *path, unsigned depth, j
         struct stat st;
         int r;
 
-        if (ends_with(path, IMAGE_SIDECAR)) {
+        if (endswith(path, IMAGE_SIDECAR)) {
                 _cleanup_close_ int data = -1;
 
                 id = strndup(path, strlen(path) - strlen(IMAGE_SIDECAR));

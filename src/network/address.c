@@ -61,6 +61,14 @@ static int on_address(struct nlmsghdr *h, void *userdata) {
         return 0;
 }
 
+static void forget(void *userdata) {
+        AddressListing *l = userdata;
+
+        free(l->items);
+        l->items = NULL;
+        l->n = 0;
+}
+
 int address_list(Netlink *n, const char *name, LinkAddress **ret, size_t *ret_n) {
         const struct ifaddrmsg i = { .ifa_family = AF_UNSPEC };
         AddressListing l = {};
@@ -71,21 +79,9 @@ int address_list(Netlink *n, const char *name, LinkAddress **ret, size_t *ret_n)
         if (r <= 0)
                 return r < 0 ? r : -ENODEV;
         l.index = link.index;
-        r = -EINTR;
-        for (unsigned attempt = 0; r == -EINTR && attempt < 5; attempt++) {
-                struct nl_msg *m = nlmsg_alloc_simple(RTM_GETADDR, NLM_F_REQUEST | NLM_F_DUMP);
-
-                free(l.items);
-                l.items = NULL;
-                l.n = 0;
-                if (m && nlmsg_append(m, (void *) &i, sizeof i, NLMSG_ALIGNTO) < 0) {
-                        nlmsg_free(m);
-                        m = NULL;
-                }
-                r = netlink_read(n, m, on_address, &l);
-        }
+        r = netlink_list(n, RTM_GETADDR, &i, sizeof i, on_address, forget, &l);
         if (r < 0 && r != -EINTR) {
-                free(l.items);
+                forget(&l);
                 return r;
         }
         *ret = l.items;

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#define LIST_ATTEMPTS 5
+
 struct Netlink {
         pthread_mutex_t lock;
         struct nl_sock *sock;           /* NULL: to be made anew */
@@ -208,4 +210,21 @@ void netlink_fail_at(Netlink *n, unsigned number, bool die) {
         n->fail_at = number;
         n->die = die;
         pthread_mutex_unlock(&n->lock);
+}
+
+int netlink_list(Netlink *n, int type, const void *head, size_t size, int (*f)(struct nlmsghdr *h, void *userdata), void (*reset)(void *userdata),
+                 void *userdata) {
+        int r = -EINTR;
+
+        for (unsigned attempt = 0; r == -EINTR && attempt < LIST_ATTEMPTS; attempt++) {
+                struct nl_msg *m = nlmsg_alloc_simple(type, NLM_F_REQUEST | NLM_F_DUMP);
+
+                reset(userdata);
+                if (m && nlmsg_append(m, (void *) head, size, NLMSG_ALIGNTO) < 0) {
+                        nlmsg_free(m);
+                        m = NULL;
+                }
+                r = netlink_read(n, m, f, userdata);
+        }
+        return r;
 }

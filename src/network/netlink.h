@@ -25,6 +25,10 @@ int netlink_request(Netlink *n, struct nl_msg *m);
 /* Sends @m, and calls @f for each message of the answer, under the lock: @f may not use @n. A negative return of @f is
  * passed on when all were read. -EINTR: what was listed changed meanwhile; list it anew. */
 int netlink_read(Netlink *n, struct nl_msg *m, int (*f)(struct nlmsghdr *h, void *userdata), void *userdata);
+/* Asks for all of a kind (@type: RTM_GET…, @head: its header, of which the kernel reads the family) and calls @f for each, as netlink_read
+ * does. Where they change meanwhile it begins anew, some times, after @reset. 0; -errno; -EINTR when they never held still. */
+int netlink_list(Netlink *n, int type, const void *head, size_t size, int (*f)(struct nlmsghdr *h, void *userdata), void (*reset)(void *userdata),
+                 void *userdata);
 
 /* What the kernel said of this thread's last failure ("Unknown device type"), or "". */
 const char *netlink_reason(void);

@@ -82,6 +82,10 @@ static int by_gateway(const void *a, const void *b) {
         return (int) ((const LinkRoute *) a)->gateway - (int) ((const LinkRoute *) b)->gateway;
 }
 
+static void forget(void *userdata) {
+        link_routes_done(&((RouteListing *) userdata)->routes);
+}
+
 int route_list(Netlink *n, const char *name, LinkRoutes *ret) {
         const struct rtmsg any = { .rtm_family = AF_UNSPEC };
         RouteListing l = {};
@@ -92,23 +96,12 @@ int route_list(Netlink *n, const char *name, LinkRoutes *ret) {
         if (r <= 0)
                 return r < 0 ? r : -ENODEV;
         l.index = link.index;
-        r = -EINTR;
-        for (unsigned attempt = 0; r == -EINTR && attempt < 5; attempt++) {
-                struct nl_msg *m = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP);
-
-                link_routes_done(&l.routes);
-                if (m && nlmsg_append(m, (void *) &any, sizeof any, NLMSG_ALIGNTO) < 0) {
-                        nlmsg_free(m);
-                        m = NULL;
-                }
-                r = netlink_read(n, m, on_route, &l);
-        }
+        r = netlink_list(n, RTM_GETROUTE, &any, sizeof any, on_route, forget, &l);
         if (r < 0 && r != -EINTR) {
-                link_routes_done(&l.routes);
+                forget(&l);
                 return r;
         }
         if (l.routes.n > 0)
-                if (l.routes.n > 0)
                         qsort(l.routes.items, l.routes.n, sizeof *l.routes.items, by_gateway);
         *ret = l.routes;
         return 0;

@@ -26,12 +26,7 @@ static int running(LibvirtUse *u, ComputeDriver *driver, const char *method, con
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         int r;
 
-        if (libvirt_use(u, driver, method, e) < 0)
-                return u->r;
-        domain = libvirt_domain(u, i, e);
-        if (!domain)
-                return libvirt_no_domain(e);
-        r = guest_check_ours(u, domain, i, e);
+        r = guest_use(u, driver, method, i, &domain, e);
         if (r < 0)
                 return r;
         if (virDomainIsActive(domain) != 1) {

@@ -23,6 +23,21 @@ int guest_check_ours(LibvirtUse *u, virDomainPtr domain, const Instance *i, Nova
         return exception_setf(e, EXC_NOVA, "The domain %s has the uuid of instance %s, and is none of Nova's: it is left alone", strempty(name), i->uuid);
 }
 
+int guest_use(LibvirtUse *u, ComputeDriver *driver, const char *method, const Instance *i, virDomainPtr *ret, NovaException *e) {
+        _cleanup_(domain_freep) virDomainPtr domain = NULL;
+        int r;
+
+        if (libvirt_use(u, driver, method, e) < 0)
+                return u->r;
+        domain = libvirt_domain(u, i, e);
+        if (!domain)
+                return libvirt_no_domain(e);
+        r = guest_check_ours(u, domain, i, e);
+        if (r >= 0)
+                *ret = TAKE_PTR(domain);
+        return r;
+}
+
 /* 1 off, 0 not; -errno. A domain that is gone is off. */
 static int is_off(LibvirtUse *u, virDomainPtr domain, const Instance *i, NovaException *e) {
         int state;

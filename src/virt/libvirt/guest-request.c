@@ -297,6 +297,19 @@ int guest_request_xml(GuestRequest *g, char **ret, NovaException *e) {
         return domain_xml(&g->xml, ret, e);
 }
 
+int guest_request_start(GuestRequest *g, bool paused, virDomainPtr *ret, NovaException *e) {
+        const Instance *i = g->xml.instance;
+        _cleanup_free_ char *xml = NULL;
+        int r;
+
+        r = guest_console_log_make(g->directory, e);
+        if (r >= 0)
+                r = guest_filters_define(g->u, i, g->xml.network_info, e);
+        if (r >= 0)
+                r = guest_request_xml(g, &xml, e);
+        return r < 0 ? r : guest_define_and_start(g->u, xml, i, paused, ret, e);
+}
+
 void guest_ports_give_back(LibvirtDriver *d, xmlDocPtr doc) {
         const xmlNode *devices = xml_child(xmlDocGetRootElement(doc), "devices");
 

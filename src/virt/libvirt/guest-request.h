@@ -29,6 +29,8 @@ int guest_request_set_disks(GuestRequest *g, const DiskSet *set, NovaException *
 int guest_request_keep_disks(GuestRequest *g, xmlDocPtr doc, NovaException *e);
 /* The text for libvirt, with ports for serial consoles taken where they are wanted. */
 int guest_request_xml(GuestRequest *g, char **ret, NovaException *e);
+/* Defines the domain that is described, and starts it, @paused or not, with a console log and filters of its own. */
+int guest_request_start(GuestRequest *g, bool paused, virDomainPtr *ret, NovaException *e);
 /* The ports of serial consoles in a domain's XML are free again. */
 void guest_ports_give_back(LibvirtDriver *d, xmlDocPtr doc);
 
@@ -36,6 +38,8 @@ void guest_ports_give_back(LibvirtDriver *d, xmlDocPtr doc);
 
 /* Whether the domain of this uuid is the instance: it has its name, or Nova's metadata. NovaException that says whose it is not. */
 int guest_check_ours(LibvirtUse *u, virDomainPtr domain, const Instance *i, NovaException *e);
+/* Begins the use for @method of ComputeDriver with the instance's domain, which is there and ours. */
+int guest_use(LibvirtUse *u, ComputeDriver *driver, const char *method, const Instance *i, virDomainPtr *ret, NovaException *e);
 /* 1 = it is off, 0 = not by @deadline. */
 int guest_wait_off(LibvirtUse *u, virDomainPtr domain, const Instance *i, usec_t deadline, NovaException *e);
 /* Pulls the plug, and waits until it is off. */

@@ -16,17 +16,6 @@
 #include "virt/libvirt/disk-private.h"
 #include "virt/libvirt/image-cache.h"
 
-static void closedirp(DIR **d) {
-        if (*d)
-                (void) closedir(*d);
-}
-
-static bool ends_with(const char *s, const char *end) {
-        size_t n = strlen(s), m = strlen(end);
-
-        return n > m && streq(s + n - m, end);
-}
-
 static int add_image(json_t *used, const char *id) {
         char name[IMAGE_CACHE_NAME_MAX];
 
@@ -107,7 +96,7 @@ static bool is_cached_name(const char *name) {
 }
 
 static bool is_half_made(const char *name) {
-        return ends_with(name, ".part") || ends_with(name, ".converted");
+        return endswith(name, ".part") || endswith(name, ".converted");
 }
 
 /* Looks again under the lock: somebody may have come for it. */

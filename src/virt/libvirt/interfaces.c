@@ -68,12 +68,7 @@ static int libvirt_attach_interface(ComputeDriver *driver, const RequestContext 
         json_auto_t *list = json_pack("[O]", vif), *then = network_then(i, vif, true);
         int r;
 
-        if (libvirt_use(&u, driver, "attach_interface", e) < 0)
-                return u.r;
-        domain = libvirt_domain(&u, i, e);
-        if (!domain)
-                return libvirt_no_domain(e);
-        r = guest_check_ours(&u, domain, i, e);
+        r = guest_use(&u, driver, "attach_interface", i, &domain, e);
         if (r >= 0)
                 r = guest_request_init(&g, &u, context, i, image_meta, list, e);
         if (r >= 0)
@@ -182,12 +177,7 @@ static int libvirt_detach_interface(ComputeDriver *driver, const RequestContext 
 
         if (!mac)
                 return exception_setf(e, EXC_INVALID, "An interface of instance %s without an address cannot be found", strempty(i->uuid));
-        if (libvirt_use(&u, driver, "detach_interface", e) < 0)
-                return u.r;
-        domain = libvirt_domain(&u, i, e);
-        if (!domain)
-                return libvirt_no_domain(e);
-        r = guest_check_ours(&u, domain, i, e);
+        r = guest_use(&u, driver, "detach_interface", i, &domain, e);
         if (r >= 0 && virDomainIsPersistent(domain) == 1)
                 r = interface_of(&u, i, mac, VIR_DOMAIN_XML_INACTIVE, &kept, e);
         if (r < 0)
@@ -218,12 +208,7 @@ static int libvirt_change_instance_metadata(ComputeDriver *driver, const Request
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         int r;
 
-        if (libvirt_use(&u, driver, "change_instance_metadata", e) < 0)
-                return u.r;
-        domain = libvirt_domain(&u, i, e);
-        if (!domain)
-                return libvirt_no_domain(e);
-        r = guest_check_ours(&u, domain, i, e);
+        r = guest_use(&u, driver, "change_instance_metadata", i, &domain, e);
         return r < 0 ? r : update_metadata(&u, domain, context, i, NULL, e);
 }
 
@@ -233,12 +218,7 @@ static int libvirt_inject_network_info(ComputeDriver *driver, const Instance *i,
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         int r;
 
-        if (libvirt_use(&u, driver, "inject_network_info", e) < 0)
-                return u.r;
-        domain = libvirt_domain(&u, i, e);
-        if (!domain)
-                return libvirt_no_domain(e);
-        r = guest_check_ours(&u, domain, i, e);
+        r = guest_use(&u, driver, "inject_network_info", i, &domain, e);
         if (r >= 0)
                 r = guest_filters_define(&u, i, network_info, e);
         return r < 0 ? r : update_metadata(&u, domain, NULL, i, network_info, e);

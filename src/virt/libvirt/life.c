@@ -42,7 +42,6 @@ static int spawn_domain(ComputeDriver *driver, const RequestContext *context, co
         _libvirt_use_ LibvirtUse u = {};
         _cleanup_(guest_request_done) GuestRequest g = {};
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
-        _cleanup_free_ char *xml = NULL;
         bool wait = hooks && hooks->wait_plugged && json_array_size(network_info) > 0;
         int r;
 
@@ -54,13 +53,7 @@ static int spawn_domain(ComputeDriver *driver, const RequestContext *context, co
         if (r >= 0)
                 r = guest_request_set_disks(&g, disks, e);
         if (r >= 0)
-                r = guest_console_log_make(g.directory, e);
-        if (r >= 0)
-                r = guest_filters_define(&u, i, g.xml.network_info, e);
-        if (r >= 0)
-                r = guest_request_xml(&g, &xml, e);
-        if (r >= 0)
-                r = guest_define_and_start(&u, xml, i, wait, &domain, e);
+                r = guest_request_start(&g, wait, &domain, e);
         if (r >= 0 && wait) {
                 libvirt_use_again(&u, true);
                 r = driver_step(hooks, "plugged", i, e);

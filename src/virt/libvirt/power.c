@@ -17,7 +17,6 @@ static int recreate(ComputeDriver *driver, const char *method, const RequestCont
         _cleanup_(xml_doc_freep) xmlDocPtr doc = NULL;
         _cleanup_(disk_set_done) DiskSet disks = {};
         _cleanup_exception_ NovaException why = {};
-        _cleanup_free_ char *xml = NULL;
         json_auto_t *image_meta = NULL;
         int r;
 
@@ -50,13 +49,7 @@ static int recreate(ComputeDriver *driver, const char *method, const RequestCont
         } else if (e)
                 exception_move(e, &why);
         if (r >= 0)
-                r = guest_console_log_make(g.directory, e);
-        if (r >= 0)
-                r = guest_filters_define(&u, i, g.xml.network_info, e);
-        if (r >= 0)
-                r = guest_request_xml(&g, &xml, e);
-        if (r >= 0)
-                r = guest_define_and_start(&u, xml, i, false, &domain, e);
+                r = guest_request_start(&g, false, &domain, e);
         g.keep_ports = r >= 0;
         return r;
 }
@@ -88,12 +81,7 @@ static int libvirt_power_off(ComputeDriver *driver, const Instance *i, unsigned 
         _cleanup_exception_ NovaException why = {};
         int r;
 
-        if (libvirt_use(&u, driver, "power_off", e) < 0)
-                return u.r;
-        domain = libvirt_domain(&u, i, e);
-        if (!domain)
-                return libvirt_no_domain(e);
-        r = guest_check_ours(&u, domain, i, e);
+        r = guest_use(&u, driver, "power_off", i, &domain, e);
         if (r < 0)
                 return r;
         /* A paused guest cannot hear; one that fails to listen is no reason not to go on. */
@@ -114,12 +102,7 @@ static int soft_reboot(ComputeDriver *driver, const Instance *i, NovaException *
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         int r, state;
 
-        if (libvirt_use(&u, driver, "reboot", e) < 0)
-                return u.r;
-        domain = libvirt_domain(&u, i, e);
-        if (!domain)
-                return libvirt_no_domain(e);
-        r = guest_check_ours(&u, domain, i, e);
+        r = guest_use(&u, driver, "reboot", i, &domain, e);
         if (r < 0)
                 return r;
         if (virDomainGetState(domain, &state, NULL, 0) < 0)
