@@ -4,8 +4,9 @@
     rootfs(folder, packages)     a Debian 12 tree, made once by mmdebstrap and kept in the folder
     Container(...)               boots one over it; what it writes is gone after stop()
 
-As a program, `container.py rootfs FOLDER` makes the tree of the system tests ahead of them: minutes of downloading.
+As a program, `container.py trees FOLDER` makes those of the system tests in it, ahead of them: minutes of downloading.
 """
+import fcntl
 import os
 import re
 import shutil
@@ -28,11 +29,19 @@ PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 
 def rootfs(folder, packages=HOST):
-    """A tree with systemd and @packages in @folder, made anew when the list differs. The .deb of those that the package takes the
-    place of stay in its /var/cache/debs, for the way back."""
+    """A tree with systemd and @packages in @folder, made anew when the list differs, once however many ask. The .deb of those that the
+    package takes the place of stay in its /var/cache/debs, for the way back."""
+    folder = os.path.abspath(folder)
+    os.makedirs(os.path.dirname(folder), exist_ok=True)
+    with open(folder + '.lock', 'w', encoding='ascii') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return make_rootfs(folder, packages)
+
+
+def make_rootfs(folder, packages):
     wanted = ','.join(BASE + sorted(packages))
     replaced = ' '.join(p for p in packages if p.startswith('nova-compute'))
-    mark = folder.rstrip('/') + '.packages'
+    mark = folder + '.packages'
     if os.path.isdir(folder) and os.path.exists(mark):
         with open(mark, encoding='ascii') as f:
             if f.read() == wanted:
@@ -40,7 +49,6 @@ def rootfs(folder, packages=HOST):
     if not shutil.which('mmdebstrap'):
         raise unittest.SkipTest('mmdebstrap is not installed')
     shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(os.path.dirname(os.path.abspath(folder)), exist_ok=True)
     hold = 'printf "#!/bin/sh\\nexit 101\\n" >"$1/usr/sbin/policy-rc.d"; chmod +x "$1/usr/sbin/policy-rc.d"'
     # Sources as this machine has them where it says so, else mmdebstrap's own default. In namespaces: scripts of packages stop
     # what they see running (polkitd's by its path), and nothing mounted or running is left when this is broken off.
@@ -175,6 +183,7 @@ class Container:
 
 
 if __name__ == '__main__':
-    if len(sys.argv) != 3 or sys.argv[1] != 'rootfs':
+    if len(sys.argv) != 3 or sys.argv[1] != 'trees':
         raise SystemExit(__doc__)
-    rootfs(sys.argv[2])
+    rootfs(os.path.join(sys.argv[2], 'rootfs'))
+    rootfs(os.path.join(sys.argv[2], 'rootfs-guests'), GUESTS)
