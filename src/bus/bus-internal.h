@@ -268,10 +268,9 @@ RequestContext *bus_context(Bus *b, sd_bus_message *m, const char *user, const c
 /* "uid:1000" of such a call; "uid:unknown" if the bus did not say. */
 void bus_caller(Bus *b, sd_bus_message *m, char ret[static 24]);
 
-/* ---- instance-verbs.c, manager-verbs.c: handlers of Instance and Manager ---- */
+/* ---- instance-verbs.c ---- */
 
 int bus_instance_verb(sd_bus_message *m, void *userdata, sd_bus_error *error);  /* @userdata: the BusInstance */
-int bus_manager_verb(sd_bus_message *m, void *userdata, sd_bus_error *error);   /* @userdata: the Bus */
 
 /* Reads options, of which the verb knows none: InvalidArgs with the name of one. Returns 0 or -errno with @error. */
 int bus_refuse_options(sd_bus_message *m, sd_bus_error *error);
@@ -281,6 +280,7 @@ int bus_refuse_options(sd_bus_message *m, sd_bus_error *error);
 int bus_manager_list_drift(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_manager_list_stalled(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_manager_recover(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int bus_manager_recover_dry_run(sd_bus_message *m, void *userdata, sd_bus_error *error);       /* recovery-plan.c */
 void bus_drift_changed(Bus *b);
 
 /* ---- bus-verbs.c: handlers ---- */

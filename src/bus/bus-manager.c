@@ -157,7 +157,7 @@ const sd_bus_vtable bus_manager_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("ListStalled", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssto)", stalled), bus_manager_list_stalled,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("RecoverDryRun", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("aa{sv}", plan), bus_manager_verb,
+        SD_BUS_METHOD_WITH_ARGS("RecoverDryRun", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("aa{sv}", plan), bus_manager_recover_dry_run,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Recover", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), bus_manager_recover,
                                 SD_BUS_VTABLE_UNPRIVILEGED),

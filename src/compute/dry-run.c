@@ -3,12 +3,14 @@
 
 #include <errno.h>
 
+#include "basic/json.h"
 #include "compute/compute.h"
 #include "service/operation-journal.h"
 #include "virt/driver.h"
 
 typedef struct DryRun {
-        FILE *f;
+        FILE *f;                        /* lines for a person go here; NULL = none */
+        json_t *plan;                   /* and entries here; NULL = none */
         const char *host;
         Store *store;
         ComputeDriver *driver;
@@ -29,15 +31,29 @@ static const Method *find_method(const char *name) {
         return NULL;
 }
 
-static void print_request(DryRun *d, const JournalRow *row) {
+/* @verdict is "action: reason", or an action alone. */
+static int plan_add(DryRun *d, const char *method, const char *uuid, const char *state, const char *step, const char *verdict) {
+        const char *colon = strstr(verdict, ": "), *reason = colon ? colon + 2 : "";
+        json_t *entry;
+
+        if (!d->plan)
+                return 0;
+        entry = json_pack("{s:s, s:s, s:s, s:s, s:s%, s:s}", "method", method, "instance_uuid", strempty(uuid), "state", strempty(state), "step",
+                          strempty(step), "action", verdict, colon ? (size_t) (colon - verdict) : strlen(verdict), "reason", reason);
+        return entry && json_array_append_new(d->plan, entry) >= 0 ? 0 : -ENOMEM;
+}
+
+static int tell_request(DryRun *d, const JournalRow *row) {
         char at[TIME_TEXT_MAX];
         bool open = journal_state_is_open(journal_state_from_string(row->state));
+        const char *verdict = open ? operation_recovery_verdict(row, find_method(row->method)) : "its reply is sent";
 
         d->n_requests++;
-        fprintf(d->f, "request %lld: %s%s%s (%s, accepted %s UTC, %s%s%s): %s\n", (long long) row->id, row->method,
-                row->instance_uuid ? " of instance " : "", strempty(row->instance_uuid), row->origin, time_format_log(row->accepted_at, at),
-                row->state, row->step ? " at the step " : "", strempty(row->step),
-                open ? operation_recovery_verdict(row, find_method(row->method)) : "its reply is sent");
+        if (d->f)
+                fprintf(d->f, "request %lld: %s%s%s (%s, accepted %s UTC, %s%s%s): %s\n", (long long) row->id, row->method,
+                        row->instance_uuid ? " of instance " : "", strempty(row->instance_uuid), row->origin, time_format_log(row->accepted_at, at),
+                        row->state, row->step ? " at the step " : "", strempty(row->step), verdict);
+        return plan_add(d, row->method, row->instance_uuid, row->state, row->step, verdict);
 }
 
 static bool has_open_request(const DryRun *d, const char *uuid) {
@@ -73,7 +89,7 @@ static bool has_guest(const DryRun *d, const char *uuid) {
         return false;
 }
 
-static int print_instance(DryRun *d, const Instance *i, NovaException *e) {
+static int tell_instance(DryRun *d, const Instance *i, NovaException *e) {
         bool guest = has_guest(d, i->uuid);
         PowerState power = POWER_NOSTATE;
         RecoveryAction action;
@@ -99,14 +115,16 @@ static int print_instance(DryRun *d, const Instance *i, NovaException *e) {
         if (!text)
                 return 0;
         d->n_instances++;
-        fprintf(d->f, "instance %s (%s, %s, guest %s): %s\n", i->uuid, vm_state_to_string(i->vm_state),
-                i->task_state == TASK_NONE ? "no task" : task_state_to_string(i->task_state), guest ? power_state_to_string(power) : "missing",
-                text);
-        return 0;
+        if (d->f)
+                fprintf(d->f, "instance %s (%s, %s, guest %s): %s\n", i->uuid, vm_state_to_string(i->vm_state),
+                        i->task_state == TASK_NONE ? "no task" : task_state_to_string(i->task_state),
+                        guest ? power_state_to_string(power) : "missing", text);
+        return plan_add(d, "", i->uuid, vm_state_to_string(i->vm_state), i->task_state == TASK_NONE ? "" : task_state_to_string(i->task_state), text);
 }
 
-static int print_guest(DryRun *d, const char *uuid) {
+static int tell_guest(DryRun *d, const char *uuid) {
         _cleanup_(instance_done) Instance row = {};
+        const char *text;
         int r;
 
         for (size_t i = 0; i < d->instances.n; i++)
@@ -116,28 +134,36 @@ static int print_guest(DryRun *d, const char *uuid) {
         if (r < 0)
                 return r;
         d->n_guests++;
-        fprintf(d->f, "guest %s: %s\n", uuid, r == 0       ? "it has no row: left as it is"
-                                              : row.deleted ? "its instance is deleted: left to running_deleted_instance_action"
-                                                            : "its instance is of another host: left as it is");
-        return 0;
+        text = r == 0        ? "it has no row: left as it is"
+               : row.deleted ? "its instance is deleted: left to running_deleted_instance_action"
+                             : "its instance is of another host: left as it is";
+        if (d->f)
+                fprintf(d->f, "guest %s: %s\n", uuid, text);
+        return plan_add(d, "", uuid, "", "", text);
 }
 
 static int look(DryRun *d, NovaException *e) {
         int r;
 
-        for (size_t i = 0; i < d->rows.n; i++)
-                print_request(d, &d->rows.items[i]);
+        for (size_t i = 0; i < d->rows.n; i++) {
+                r = tell_request(d, &d->rows.items[i]);
+                if (r < 0)
+                        return r;
+        }
         for (size_t i = 0; i < d->instances.n; i++) {
-                r = print_instance(d, &d->instances.items[i], e);
+                r = tell_instance(d, &d->instances.items[i], e);
                 if (r < 0)
                         return r;
         }
         for (char **g = d->guests; g && *g; g++) {
-                r = print_guest(d, *g);
+                r = tell_guest(d, *g);
+                if (r == -ENOMEM)
+                        return r;
                 if (r < 0)
                         return exception_setf(e, EXC_DB_ERROR, "%s", store_last_error());
         }
-        fprintf(d->f, "%u requests, %u instances, %u guests; nothing was changed\n", d->n_requests, d->n_instances, d->n_guests);
+        if (d->f)
+                fprintf(d->f, "%u requests, %u instances, %u guests; nothing was changed\n", d->n_requests, d->n_instances, d->n_guests);
         return 0;
 }
 
@@ -168,18 +194,53 @@ static void keep_own(JournalRowList *l, const char *binary, const char *host) {
         l->n = n;
 }
 
-int compute_recover_dry_run(Config *config, const char *binary, FILE *f, NovaException *e) {
-        DryRun d = { .f = f, .host = strempty(config_string(config, "host")) };
+/* Of a journal that may not be there yet, which has no rows then. */
+static int read_journal(DryRun *d, Config *config, const char *binary, NovaException *e) {
         _cleanup_free_ char *path = journal_path(config);
         int r;
 
-        r = path ? 0 : -ENOMEM;
-        if (r >= 0 && config_boolean(config, "request_journal")) {
-                r = journal_peek(path, &d.rows);
+        if (!path)
+                return -ENOMEM;
+        if (!config_boolean(config, "request_journal"))
+                return 0;
+        r = journal_peek(path, &d->rows);
+        if (r < 0)
+                return exception_setf(e, EXC_DB_ERROR, "%s", store_last_error());
+        keep_own(&d->rows, binary, d->host);
+        return 0;
+}
+
+int compute_run_recovery_plan(Operation *o, json_t **ret, NovaException *e) {
+        ComputeManager *m = manager_to_compute(o->manager);
+        _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
+        DryRun d = { .plan = json_array(), .host = strempty(config_string(config, "host")), .store = m->store, .driver = m->driver };
+        int r;
+
+        r = d.plan ? read_journal(&d, config, strempty(json_member_string(o->args, "binary")), e) : -ENOMEM;
+        if (r >= 0) {
+                r = m->store->ops->instance_list_by_host(m->store, d.host, READ_DELETED_NO, &d.instances);
                 if (r < 0)
                         r = exception_setf(e, EXC_DB_ERROR, "%s", store_last_error());
-                keep_own(&d.rows, binary, d.host);
         }
+        if (r >= 0)
+                r = driver_invoke(d.driver, list_instance_uuids, e, &d.guests);
+        if (r >= 0)
+                r = look(&d, e);
+        instance_list_done(&d.instances);
+        journal_row_list_done(&d.rows);
+        (void) strv_free(d.guests);
+        if (r < 0)
+                json_decref(d.plan);
+        else
+                *ret = d.plan;
+        return r < 0 ? r : 0;
+}
+
+int compute_recover_dry_run(Config *config, const char *binary, FILE *f, NovaException *e) {
+        DryRun d = { .f = f, .host = strempty(config_string(config, "host")) };
+        int r;
+
+        r = read_journal(&d, config, binary, e);
         if (r >= 0)
                 r = store_new_read_only(&d.store, config, e);
         if (r >= 0) {

@@ -8,6 +8,7 @@
 
 #include "basic/log.h"
 #include "compute/create.h"
+#include "compute/dry-run.h"
 #include "compute/deleted.h"
 #include "compute/host.h"
 #include "compute/instance-methods.h"
@@ -112,6 +113,10 @@ static const Argument create_arguments[] = {
         {},
 };
 
+static const Argument recovery_plan_arguments[] = {
+        { "binary", ARGUMENT_STRING },
+        {},
+};
 static const Argument find_image_arguments[] = {
         { "image", ARGUMENT_STRING },
         { "project", ARGUMENT_STRING, ARGUMENT_OPTIONAL },
@@ -283,6 +288,10 @@ static const Method methods[] = {
         {
                 .name = "_find_image", .arguments = find_image_arguments, .served = SERVED_SELF, .flags = METHOD_REPEATABLE,
                 .kind = JOB_QUERY, .deadline = USEC_PER_MINUTE, .run = compute_run_find_image,
+        },
+        {
+                .name = "_recovery_plan", .arguments = recovery_plan_arguments, .served = SERVED_SELF, .flags = METHOD_REPEATABLE,
+                .kind = JOB_QUERY, .deadline = USEC_PER_MINUTE, .run = compute_run_recovery_plan,
         },
         {
                 .name = "_list_actions", .arguments = instance_arguments, .served = SERVED_SELF, .flags = METHOD_REPEATABLE,

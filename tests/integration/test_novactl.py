@@ -397,6 +397,19 @@ class Instances(NovactlTest):
         eventually(lambda: not json_of('jobs'))
         self.assertFalse(json_of('show', 'web1')['Locked'])
 
+    def test_a_dry_run_of_recovery_tells_what_is_open_and_changes_nothing(self):
+        one, two = self.created('web1'), self.created('web2')
+        self.daemon.fault('power_off:slow:1')
+        self.ok('--no-block', 'stop', 'web1')
+        eventually(lambda: json_of('show', 'web1')['TaskState'] == 'powering-off')
+        plan = json_of('recover', '--dry-run')
+        self.assertEqual([(p['method'], p['instance_uuid']) for p in plan if p['method']], [('stop_instance', one)])
+        self.assertIn(plan[0]['action'], ('runs', 'runs again'))
+        self.assertEqual([p['instance_uuid'] for p in plan if not p['method']], [one])
+        self.assertRegex(self.ok('recover', '--dry-run'), r'\AMETHOD +INSTANCE .*\nstop_instance +%s ' % one)
+        eventually(lambda: not json_of('jobs'))
+        self.assertEqual([p for p in json_of('recover', '--dry-run') if p['instance_uuid'] in (one, two)], [])
+
     def test_a_daemon_that_is_killed_is_told_and_goes_on_with_it(self):
         self.created('web1')
         self.daemon.fault('power_off:slow:2')
@@ -606,14 +619,14 @@ class OnTerminal(NovactlTest):
         asked.expect('AUTHENTICATING FOR org.nova.compute1.report-state')
         asked.expect('Authentication is required to have the compute service report its state now')
         asked.expect('Password: ')
-        asked.type('wr0ng\n')
+        asked.type_secret('wr0ng\n')
         self.assertEqual(asked.end(30), DENIED)
         asked.expect('AUTHENTICATION FAILED')
         self.assertEqual(self.bus().get('ReportCount'), before)
 
         asked = self.terminal('report-state', user='bob')
         asked.expect('Password: ')
-        asked.type('Irm4-pass\n')
+        asked.type_secret('Irm4-pass\n')
         self.assertEqual(asked.end(30), DONE)
         asked.expect('AUTHENTICATION COMPLETE')
         self.assertGreater(self.bus().get('ReportCount'), before)

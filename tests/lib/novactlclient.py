@@ -11,7 +11,7 @@ import termios
 import time
 import fcntl
 
-from novatest import BUILD, SLOW, sanitizer_environment
+from novatest import BUILD, SLOW, eventually, sanitizer_environment
 
 NOVACTL = os.path.join(BUILD, 'src', 'novactl', 'novactl')
 
@@ -87,6 +87,11 @@ class Terminal:
 
     def type(self, text):
         os.write(self.master, text.encode())
+
+    def type_secret(self, text):
+        """As a person does: when what is typed is shown no more. Before that some programs throw it away."""
+        eventually(lambda: not termios.tcgetattr(self.master)[3] & termios.ECHO, what='a terminal that does not show what is typed')
+        self.type(text)
 
     def end(self, seconds=20):
         """Its exit status, with all output read."""
