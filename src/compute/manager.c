@@ -620,6 +620,12 @@ static void manager_cleanup_host(Manager *manager) {
                 m->driver->ops->cleanup_host(m->driver);
 }
 
+static int manager_settle(Manager *manager) {
+        Store *s = manager_to_compute(manager)->store;
+
+        return s->ops->sync ? s->ops->sync(s) : 0;
+}
+
 static void manager_before_method(Manager *manager, const Operation *o) {
         compute_before_method(manager_to_compute(manager), o);
 }
@@ -708,6 +714,7 @@ static const ManagerOps compute_manager_ops = {
         .update_available_resource = manager_update_available_resource,
         .cleanup_host = manager_cleanup_host,
         .before_method = manager_before_method,
+        .settle = manager_settle,
         .interrupted = manager_interrupted,
         .recover_instance = manager_recover_instance,
         .methods = manager_methods,

@@ -36,6 +36,7 @@ int database_init(Database *d, const char *path, bool synchronous, usec_t timeou
                 d->path = d->lock_path = NULL;
                 return -ENOMEM;
         }
+        (void) pthread_mutex_init(&d->sync_lock, NULL);
         (void) pthread_mutex_init(&d->mutex, NULL);
         (void) pthread_condattr_init(&monotonic);
         (void) pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -50,6 +51,7 @@ void database_done(Database *d) {
         database_close(d);
         (void) pthread_cond_destroy(&d->free);
         (void) pthread_mutex_destroy(&d->mutex);
+        (void) pthread_mutex_destroy(&d->sync_lock);
         free(d->path);
         free(d->lock_path);
         *d = (Database) { .lock_fd = -1 };
@@ -218,6 +220,7 @@ static int set_up(Database *d, bool may_write) {
         (void) sqlite3_db_config(d->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 
         r = database_exec(d, "PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON; PRAGMA cache_size=-512; PRAGMA temp_store=MEMORY");
+        d->full = d->synchronous;
         if (r >= 0)
                 r = database_exec(d, d->synchronous ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=OFF");
         if (r >= 0)
@@ -401,6 +404,25 @@ void database_close(Database *d) {
         give_back(d);
 }
 
+static int set_durability(Database *d, Access access) {
+        bool full = access != ACCESS_WRITE_LATER;
+        int r;
+
+        if (access == ACCESS_READ || !d->synchronous)
+                return 0;
+        if (!full) {
+                (void) pthread_mutex_lock(&d->mutex);
+                d->later++;
+                (void) pthread_mutex_unlock(&d->mutex);
+        }
+        if (d->full == full)
+                return 0;
+        r = database_exec(d, full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
+        if (r >= 0)
+                d->full = full;
+        return r;
+}
+
 int database_enter(Database *d, Access access) {
         int r;
 
@@ -410,13 +432,40 @@ int database_enter(Database *d, Access access) {
 
         if (d->handle && was_replaced(d))
                 leave_replaced(d);
-        if (!d->handle || (access == ACCESS_WRITE && !d->writable)) {
+        if (!d->handle || (access != ACCESS_READ && !d->writable)) {
                 r = open_handle(d);
                 if (r == -EROFS && access == ACCESS_READ && d->handle)
                         r = 0;
         }
+        if (r >= 0)
+                r = set_durability(d, access);
         if (r < 0)
                 give_back(d);
+        return r;
+}
+
+int database_sync(Database *d) {
+        char path[PATH_MAX];
+        uint64_t later;
+        int fd, r = 0;
+
+        (void) pthread_mutex_lock(&d->sync_lock);
+        (void) pthread_mutex_lock(&d->mutex);
+        later = d->synced < d->later ? d->later : 0;
+        (void) pthread_mutex_unlock(&d->mutex);
+        if (later > 0 && companion(d, "-wal", path)) {
+                /* Without a log all is in the file: whoever put it there has synced it. */
+                fd = open(path, O_RDONLY | O_CLOEXEC);
+                if (fd >= 0 ? fdatasync(fd) < 0 : errno != ENOENT)
+                        r = store_failed(-errno, "The log of the database %s cannot be synced: %s", d->path, strerror(errno));
+                closep(&fd);
+        }
+        if (later > 0 && r >= 0) {
+                (void) pthread_mutex_lock(&d->mutex);
+                d->synced = MAX(d->synced, later);
+                (void) pthread_mutex_unlock(&d->mutex);
+        }
+        (void) pthread_mutex_unlock(&d->sync_lock);
         return r;
 }
 

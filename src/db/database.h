@@ -23,7 +23,9 @@
 
 typedef enum Access {
         ACCESS_READ,                    /* also while the file can only be read */
-        ACCESS_WRITE,
+        ACCESS_WRITE,                   /* what is committed is on the disk when database_leave returns */
+        ACCESS_WRITE_LATER,             /* committed, and on the disk with the next ACCESS_WRITE or database_sync: until then it outlives
+                                         * this process, not the machine. Never is a later commit there without an earlier one. */
 } Access;
 
 typedef struct FileId {
@@ -49,12 +51,15 @@ typedef struct Database {
         int application_id;             /* marks our files of that schema */
         bool read_only;                 /* nothing is made, locked or written, whatever may be */
 
-        pthread_mutex_t mutex;          /* guards taken */
+        pthread_mutex_t sync_lock;      /* one syncs for all that wait; taken before mutex */
+        pthread_mutex_t mutex;          /* guards taken, later, synced */
         pthread_cond_t free;
+        uint64_t later, synced;         /* writes that are not synced by their commit, and how many of them are on the disk */
         bool taken;                     /* by the caller to whom all below belongs meanwhile */
         int lock_fd;                    /* -1 = not held */
         sqlite3 *handle;                /* NULL = not open */
         bool writable;
+        bool full;                      /* commits are synced, now */
         unsigned opened;                /* how often: whether it may be another file than before */
         bool broken, damaged;           /* seen by this call, dealt with by leave */
         FileId wal;                     /* the log that belongs to what we have open */
@@ -74,6 +79,10 @@ void database_close(Database *d);
 
 int database_enter(Database *d, Access access);
 int database_leave(Database *d, int r);         /* returns r */
+
+/* Outside of enter and leave: what was written so far is on the disk afterwards. Cheap where it is already; who comes while another
+ * syncs shares the next one. 0 or -errno. */
+int database_sync(Database *d);
 
 /* Between enter and leave. Failures are kept for store_last_error. */
 

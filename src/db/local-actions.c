@@ -105,7 +105,7 @@ int local_action_event_start(Store *s, const ActionEvent *event, int64_t *ret_id
         Database *d = local_database(s);
         int r;
 
-        r = database_enter(d, ACCESS_WRITE);
+        r = database_enter(d, ACCESS_WRITE_LATER);
         if (r < 0)
                 return r;
         r = event_start(d, event, ret_id);
@@ -165,7 +165,7 @@ int local_action_event_finish(Store *s, int64_t id, const char *message, const c
         Database *d = local_database(s);
         int r;
 
-        r = database_enter(d, ACCESS_WRITE);
+        r = database_enter(d, ACCESS_WRITE_LATER);
         if (r < 0)
                 return r;
         r = event_finish(d, id, message, traceback);

@@ -148,7 +148,7 @@ int local_compute_node_save(Store *s, ComputeNode *node) {
 
         row.updated_at = now_realtime();
 
-        r = database_enter(d, ACCESS_WRITE);
+        r = database_enter(d, ACCESS_WRITE_LATER);
         if (r < 0)
                 return r;
         r = row_update(d, &compute_nodes, &row, "WHERE id = :id AND deleted = 0");

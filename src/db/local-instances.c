@@ -167,7 +167,7 @@ int local_instance_create(Store *s, Instance *instance, NovaException *e) {
         if (row.created_at == 0)
                 row.created_at = now_realtime();
 
-        r = database_enter(d, ACCESS_WRITE);
+        r = database_enter(d, ACCESS_WRITE_LATER);
         if (r >= 0) {
                 r = create(d, &row);
                 if (r >= 0)
@@ -257,7 +257,7 @@ int local_instance_save(Store *s, Instance *instance, const TaskState *expected_
 
         row.updated_at = now_realtime();
 
-        r = database_enter(d, ACCESS_WRITE);
+        r = database_enter(d, ACCESS_WRITE_LATER);
         if (r >= 0) {
                 r = save(d, &row, expected_task, e);
                 if (r > 0)
@@ -287,7 +287,7 @@ int local_instance_destroy(Store *s, const char *uuid) {
         Database *d = local_database(s);
         int r;
 
-        r = database_enter(d, ACCESS_WRITE);
+        r = database_enter(d, ACCESS_WRITE_LATER);
         if (r < 0)
                 return r;
         r = destroy(d, uuid);
@@ -324,7 +324,7 @@ int local_instance_fault_create(Store *s, const char *uuid, const char *host, in
         usec_t at = now_realtime();
         int r;
 
-        r = database_enter(d, ACCESS_WRITE);
+        r = database_enter(d, ACCESS_WRITE_LATER);
         if (r < 0)
                 return r;
         r = fault_create(d, uuid, host, code, message, details, at);

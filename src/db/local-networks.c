@@ -70,7 +70,7 @@ int local_vif_create(Store *s, const VirtualInterface *vifs, size_t n) {
         Database *d = local_database(s);
         int r;
 
-        r = database_enter(d, ACCESS_WRITE);
+        r = database_enter(d, ACCESS_WRITE_LATER);
         if (r < 0)
                 return r;
         r = create_all(d, vifs, n);
@@ -162,7 +162,7 @@ static int run_texts(Store *s, const char *sql, const char *first, const char *s
         Database *d = local_database(s);
         int r;
 
-        r = database_enter(d, ACCESS_WRITE);
+        r = database_enter(d, ACCESS_WRITE_LATER);
         if (r < 0)
                 return r;
         {

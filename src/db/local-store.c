@@ -16,6 +16,10 @@ static void local_close(Store *s) {
         database_close(local_database(s));
 }
 
+static int local_sync(Store *s) {
+        return database_sync(local_database(s));
+}
+
 static Store *local_free(Store *s) {
         LocalStore *l = CONTAINER_OF(s, LocalStore, store);
 
@@ -29,6 +33,7 @@ static const StoreOps local_ops = {
         .backend = "local",
         .open = local_open,
         .close = local_close,
+        .sync = local_sync,
         .free = local_free,
         .service_get = local_service_get,
         .service_get_by_args = local_service_get_by_args,

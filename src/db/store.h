@@ -85,6 +85,9 @@ typedef struct StoreOps {
         int (*open)(Store *s, NovaException *e);
         /* Gives the file and its lock back; a later call would open it again. */
         void (*close)(Store *s);
+        /* What was written of instances, their actions, faults, interfaces, addresses and of what a node has in use is safe from a loss of power afterwards; all
+         * else is when its call returns. In the order of the calls in any case. Before the outcome of a request is told. 0 or -errno. */
+        int (*sync)(Store *s);
         Store *(*free)(Store *s);
 
         /* services: getters return 1 with *ret filled (service_record_done), 0 if there is no such row that is not deleted. */

@@ -63,6 +63,10 @@ typedef struct ManagerOps {
         /* Called on the worker before a method runs, with its checked arguments: monkey_patch's hook. May be NULL. */
         void (*before_method)(Manager *m, const Operation *o);
 
+        /* Called on the worker after a method that may change state has run, before its outcome is recorded and told: what it wrote is safe
+         * afterwards. 0 or -errno. May be NULL. */
+        int (*settle)(Manager *m);
+
         /* What an earlier run accepted and this one cannot finish (objects/method.h, MethodRecovery): on a worker, under the
          * operation's key, its exception says why. The instance gets its fault and loses its task_state. May be NULL. */
         void (*interrupted)(Manager *m, const Operation *o);

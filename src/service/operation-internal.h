@@ -74,6 +74,8 @@ int operation_new_unchecked(Operation **ret, Manager *manager, const Method *met
                             OperationOrigin origin, void (*finished)(Operation *o), void *origin_data);
 void operation_to_pool(Operation *o);           /* its turn; in every case its end follows */
 void operation_run_if_due(Operation *o);
+/* What it wrote is safe afterwards; before its outcome is told. 0 or -errno, which is logged. */
+int operation_settle(Operation *o);
 void operation_end(Operation *o);
 int operation_refuse_stopping(Operation *o);
 int operation_gate_enter(OperationGate *g, Operation *o);

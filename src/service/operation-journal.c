@@ -465,7 +465,7 @@ void operation_journal_work(Operation *o) {
                 operation_run_if_due(o);
         }
         fault_step("operation-ran");
-        if (write_finish(o) < 0) {
+        if (operation_settle(o) < 0 || write_finish(o) < 0) {
                 log_warning("The outcome of %s could not be recorded: the next start finds out", o->method->name);
                 o->left = true;
         }

@@ -411,6 +411,14 @@ void operation_run_if_due(Operation *o) {
                 operation_run(o);
 }
 
+int operation_settle(Operation *o) {
+        int r = o->manager->ops->settle && o->method->flags & METHOD_CHANGES_STATE ? o->manager->ops->settle(o->manager) : 0;
+
+        if (r < 0)
+                log_warning("What %s wrote may not outlive a loss of power: %s", o->method->name, strerror(-r));
+        return r;
+}
+
 /* The one end of every operation. */
 void operation_end(Operation *o) {
         OperationGate *gate = o->gate;
@@ -451,8 +459,10 @@ static int operation_on_work(Job *j) {
                 return -ECANCELED;
         if (operation_is_journalled(o))
                 operation_journal_work(o);
-        else
+        else {
                 operation_run_if_due(o);
+                (void) operation_settle(o);
+        }
         return 0;
 }
 
