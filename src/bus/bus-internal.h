@@ -39,6 +39,7 @@ typedef struct BusProperty {
 
 typedef struct BusObject BusObject;
 typedef struct BusFeed BusFeed;
+typedef struct Fairness Fairness;
 
 typedef struct BusInterface {
         const char *name;
@@ -117,6 +118,7 @@ struct Bus {
         sd_event_source *retry;         /* timer to the next try; also closes what has ended */
         sd_bus_slot *name_request;
 
+        Fairness *fairness;
         Authority *authority;
         BusFeed *feed;                  /* of queries */
         Logind *logind;
@@ -143,6 +145,15 @@ struct Bus {
 
 /* Whether somebody can hear: there is a bus and the name is ours. */
 bool bus_can_tell(const Bus *b);
+
+/* ---- fair.c ---- */
+
+int fairness_new(Fairness **ret, Bus *b);
+Fairness *fairness_free(Fairness *f);
+/* The bus goes: nobody waits any more. */
+void fairness_drop_all(Fairness *f);
+/* A filter, called before all others: @userdata is the Bus. */
+int fairness_on_message(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* ---- properties.c ---- */
 

@@ -85,6 +85,7 @@ static void bus_disconnect(Bus *b) {
         if (b->logind)
                 logind_disconnected(b->logind);
         authority_drop_all(b->authority);
+        fairness_drop_all(b->fairness);
         bus_calls_drop(b, false);
         b->name_request = sd_bus_slot_unref(b->name_request);
         b->named = false;
@@ -201,6 +202,8 @@ static int bus_export(Bus *b) {
                                              bus_log_control_vtable, b);
         if (r >= 0)
                 r = sd_bus_add_filter(b->bus, NULL, bus_log_control_filter, b);
+        if (r >= 0)     /* the last one is the first that is called */
+                r = sd_bus_add_filter(b->bus, NULL, fairness_on_message, b);
         if (r >= 0)
                 r = sd_bus_match_signal(b->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
                                         "org.freedesktop.DBus.Local", "Disconnected", bus_on_disconnected, b);
@@ -319,6 +322,8 @@ int bus_new(Bus **ret, sd_event *event, Launcher *launcher, const BusCallbacks *
         bus_object_init(&b->manager_object, b, &bus_manager_interface, BUS_PATH, b->manager_told);
         r = bus_host_init(b);
         if (r >= 0)
+                r = fairness_new(&b->fairness, b);
+        if (r >= 0)
                 r = authority_new(&b->authority, event);
         if (r >= 0)
                 r = bus_queries_new(b);
@@ -370,6 +375,7 @@ Bus *bus_free(Bus *b) {
         bus_queries_free(b);
         authority_free(b->authority);
         logind_free(b->logind);
+        fairness_free(b->fairness);
         sd_event_source_disable_unref(b->tell);
         sd_event_source_disable_unref(b->retry);
         sd_event_unref(b->event);

@@ -1,7 +1,9 @@
-/* Reads a property of the daemon over D-Bus so many times, one after another, and prints p50 and p99 in milliseconds.
- * usage: bus-read COUNT */
+/* Reads a property of the daemon over D-Bus so many times, one after another, and prints p50 and p99 in milliseconds; or all of its
+ * objects.
+ * usage: bus-read COUNT [objects] */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
 
@@ -18,8 +20,27 @@ static int by_value(const void *a, const void *b) {
         return x < y ? -1 : x > y;
 }
 
+static int read_property(sd_bus *bus, sd_bus_error *error) {
+        char *host = NULL;
+        int r;
+
+        r = sd_bus_get_property_string(bus, "org.nova.Compute1", "/org/nova/Compute1", "org.nova.Compute1.Service", "Host", error, &host);
+        free(host);
+        return r;
+}
+
+static int read_objects(sd_bus *bus, sd_bus_error *error) {
+        sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_call_method(bus, "org.nova.Compute1", "/org/nova/Compute1", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects",
+                               error, &reply, NULL);
+        sd_bus_message_unref(reply);
+        return r;
+}
+
 int main(int argc, char **argv) {
-        int count = argc == 2 ? atoi(argv[1]) : 0;
+        int count = argc == 2 || (argc == 3 && strcmp(argv[2], "objects") == 0) ? atoi(argv[1]) : 0;
         double *took = calloc((size_t) count + 1, sizeof *took);
         sd_bus *bus = NULL;
 
@@ -27,16 +48,13 @@ int main(int argc, char **argv) {
                 return 2;
         for (int i = 0; i < count; i++) {
                 sd_bus_error error = SD_BUS_ERROR_NULL;
-                char *host = NULL;
                 double began = now();
 
-                if (sd_bus_get_property_string(bus, "org.nova.Compute1", "/org/nova/Compute1", "org.nova.Compute1.Service", "Host",
-                                               &error, &host) < 0) {
+                if ((argc == 3 ? read_objects : read_property)(bus, &error) < 0) {
                         fprintf(stderr, "bus-read: %s\n", error.message);
                         return 1;
                 }
                 took[i] = now() - began;
-                free(host);
         }
         qsort(took, (size_t) count, sizeof *took, by_value);
         printf("%.3f %.3f\n", took[count / 2], took[count * 99 / 100]);

@@ -113,7 +113,7 @@ static void each_case_is_named_and_stays_named_until_it_is_gone(void **state _un
         pass(f);
         expect(f, "guest-unknown:9 guest-deleted:3 guest-missing:1 state:2 directory:3 directory:8_del");
         assert_true(f->m->drift.items[0].since == since);
-        assert_int_equal(f->notified & MANAGER_CHANGED_INSTANCES, 0);
+        assert_int_equal(f->notified & MANAGER_CHANGED_DRIFT, 0);
 
         /* Two are put right, one comes. */
         gone.uuid = (char *) fixture_uuid(9, uuid);
@@ -123,7 +123,7 @@ static void each_case_is_named_and_stays_named_until_it_is_gone(void **state _un
         stranger(f, 6);
         pass(f);
         expect(f, "guest-unknown:6 guest-deleted:3 guest-missing:1 directory:8_del");
-        assert_true(f->notified & MANAGER_CHANGED_INSTANCES);
+        assert_true(f->notified & MANAGER_CHANGED_DRIFT);
 }
 
 static void a_hypervisor_that_does_not_answer_changes_nothing(void **state _unused_) {
