@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "basic/log.h"
+#include "service/operation-metrics.h"
 #include "service/operation.h"
 
 #define UUID "6f9e0f3a-5b0f-4f0e-9d3b-0d1d5c3a2b10"
@@ -355,6 +356,48 @@ static void the_shorter_of_the_gates_and_the_methods_time_counts(void **state) {
         assert_int_equal(deadline_of(f, &hurried), 0);
 }
 
+static void what_has_ended_is_counted_by_method_and_result(void **state) {
+        static const char *const lines[] = {
+                "nova_compute_operations_total{method=\"echo\",result=\"done\"} 3\n",
+                "nova_compute_operations_total{method=\"failing\",result=\"refused\"} 1\n",
+                "nova_compute_operations_total{method=\"errno_only\",result=\"failed\"} 1\n",
+                "nova_compute_operations_total{method=\"steps\",result=\"cancelled\"} 1\n",
+                "nova_compute_operations_by_origin_total{origin=\"rpc\"} 6\n",
+                "nova_compute_operations_by_origin_total{origin=\"bus\"} 0\n",
+                "nova_compute_operation_duration_seconds_count{method=\"echo\"} 3\n",
+                "nova_compute_operation_wait_seconds_count{kind=\"state\"} 1\n",
+        };
+        _cleanup_(operation_metrics_unrefp) OperationMetrics *m = operation_metrics_new();
+        End ends[6] = {};
+        _cleanup_free_ char *text = NULL;
+        Fixture *f = *state;
+        MetricsText t;
+        Operation *o;
+        uint64_t id;
+
+        assert_non_null(m);
+        operation_gate_set_metrics(f->gate, m);
+        for (unsigned i = 0; i < 3; i++)
+                operation_submit(make(&echo, NULL, ends + i), f->gate, f->pool);
+        operation_submit(make(&failing, NULL, ends + 3), f->gate, f->pool);
+        operation_submit(make(&errno_only, NULL, ends + 4), f->gate, f->pool);
+        o = make(&steps, NULL, ends + 5);
+        id = o->id;
+        operation_submit(o, f->gate, f->pool);
+        run_until(f->event, atomic_load(&blocked) == 1);
+        assert_int_equal(operation_cancel(f->gate, id), 0);
+        assert_return_code(sem_post(&released), 0);
+        for (unsigned i = 0; i < ELEMENTSOF(ends); i++)
+                run_until(f->event, atomic_load(&ends[i].ended));
+
+        assert_int_equal(metrics_text_begin(&t), 0);
+        operation_metrics_write(m, &t);
+        assert_int_equal(metrics_text_finish(&t, &text), 0);
+        for (unsigned i = 0; i < ELEMENTSOF(lines); i++)
+                if (!strstr(text, lines[i]))
+                        fail_msg("%s is not in:\n%s", lines[i], text);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_quick_method_runs_where_it_is_submitted, setup, teardown),
@@ -368,6 +411,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(steps_and_progress_are_shown_and_a_cancelled_one_stops_or_does_not_begin, setup,
                                                 teardown),
                 cmocka_unit_test_setup_teardown(a_thousand_operations_from_workers_all_end_and_are_counted, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_has_ended_is_counted_by_method_and_result, setup, teardown),
         };
 
         log_set_level(LOG_LEVEL_CRITICAL);
