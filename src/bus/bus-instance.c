@@ -128,7 +128,9 @@ static int append_networks(sd_bus_message *m, const void *data) {
 static BusValue networks(const InstanceView *v) {
         uint64_t h = BUS_HASH_BEGIN;
 
-        for (const InterfaceView *i = v->interfaces; i < v->interfaces + v->n_interfaces; i++) {
+        for (size_t n = 0; n < v->n_interfaces; n++) {
+                const InterfaceView *i = &v->interfaces[n];
+
                 h = bus_hash_text(h, i->port);
                 h = bus_hash_text(h, i->mac);
                 h = bus_hash_text(h, i->network);

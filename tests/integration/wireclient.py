@@ -182,7 +182,7 @@ class Host(Daemon):
 
     def close(self):
         self.kill()
-        found = re.search(r'runtime error: .*|(ERROR: Address|ERROR: Leak|WARNING: Thread)Sanitizer(.*\n){1,40}', self.text())
+        found = re.search(r'\S*: runtime error: .*|(ERROR: Address|ERROR: Leak|WARNING: Thread)Sanitizer(.*\n){1,40}', self.text())
         super().close()
         if found:
             raise AssertionError('a sanitizer reports: ' + found.group(0))
