@@ -60,8 +60,8 @@ function Host({ tab }: { tab: string }) {
                         <StalledAlert />
                         <div className="nova-columns"><ServiceCard /><ResourceCard /></div>
                         <JobsCard />
-                        <InstanceCard />
                         <DriftCard />
+                        <InstanceCard />
                 </>}
                 </div>
         </div>;

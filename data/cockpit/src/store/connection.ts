@@ -19,7 +19,9 @@ export const ACTIONS = ["manage-service", "report-state", "update-resources", "c
 export interface End { result: string; error: string; message: string }
 
 export class Connection {
-        private client: DBusClient | null = null;
+        private watcher: DBusClient | null = null;      /* tells who owns the name */
+        private client: DBusClient | null = null;       /* speaks with that owner */
+        private timer: number | undefined;
         private polkit: DBusClient | null = null;
         private generation = 0;                 /* of the owner of the name */
         private retries = 0;
@@ -29,8 +31,58 @@ export class Connection {
 
         constructor(private store: Store) {}
 
+        /* Whoever owns the name is spoken to by its unique name: a call to the well-known one would have the bus start a service that
+           has just been stopped. */
         open = () => {
-                const client = this.client = cockpit.dbus(NAME, { superuser: "try" });
+                const watcher = this.watcher = cockpit.dbus(NAME, { superuser: "try" });
+                watcher.addEventListener("owner", (_event, owner) => {
+                        if (watcher !== this.watcher)
+                                return;
+                        this.leave();
+                        if (owner)
+                                this.join(owner);
+                        else
+                                this.store.phase("absent");
+                });
+                watcher.addEventListener("close", (_event, options) => {
+                        if (watcher === this.watcher)
+                                this.lost(options.problem ? words.problem(options.problem, options.message) : "");
+                });
+                void this.authority();
+        };
+
+        /* The owner is gone, or another. */
+        private leave() {
+                const client = this.client;
+                this.generation++;
+                this.client = null;
+                client?.close();
+                this.ended.clear();
+                for (const end of this.waiting.values())
+                        end({ result: "left", error: "", message: "" });
+                this.waiting.clear();
+        }
+
+        /* Cockpit's bridge has given up: again in a while, or when somebody asks for it. */
+        private lost(problem: string) {
+                const watcher = this.watcher;
+                this.watcher = null;
+                this.leave();
+                watcher?.close();
+                this.store.phase("broken", problem);
+                window.clearTimeout(this.timer);
+                this.timer = window.setTimeout(this.open, Math.min(1000 * 2 ** this.retries++, 30000));
+        }
+
+        reopen = () => {
+                window.clearTimeout(this.timer);
+                this.watcher = null;
+                this.leave();
+                this.open();
+        };
+
+        private join(owner: string) {
+                const client = this.client = cockpit.dbus(owner, { superuser: "try" });
                 client.subscribe({ interface: OBJECT_MANAGER, path: ROOT }, (_path, _iface, signal, args) => {
                         const [path, what] = args as [string, never];
                         if (signal === "InterfacesAdded")
@@ -39,43 +91,20 @@ export class Connection {
                                 this.store.removed(path, what);
                 });
                 client.subscribe({ interface: PROPERTIES, path_namespace: ROOT, member: "PropertiesChanged" },
-                                 (path, _iface, _signal, args) => this.changed(path, args as [string, Record<string, Variant>, string[]]));
+                                 (path, _iface, _signal, args) => void this.changed(path, args as [string, Record<string, Variant>, string[]]));
                 client.subscribe({ interface: MANAGER, path: ROOT }, (_path, _iface, signal, args) => {
                         if (signal === "DriftChanged")
-                                this.drift();
+                                void this.drift();
                         else if (signal === "JobRemoved")
                                 this.jobRemoved(args as [number, string, string, Record<string, Variant>]);
                 });
-                client.addEventListener("owner", (_event, owner) => {
-                        if (client !== this.client)
-                                return;
-                        this.generation++;
-                        this.ended.clear();
-                        for (const end of this.waiting.values())
-                                end({ result: "left", error: "", message: "" });
-                        this.waiting.clear();
-                        if (owner)
-                                this.load();
-                        else
-                                this.store.phase("absent");
-                });
                 client.addEventListener("close", (_event, options) => {
-                        if (client !== this.client)
-                                return;
-                        this.client = null;
-                        this.generation++;
-                        this.store.phase("broken", options.problem ? words.problem(options.problem, options.message) : "");
-                        window.setTimeout(() => { if (!this.client) this.open(); }, Math.min(1000 * 2 ** this.retries++, 30000));
+                        if (client === this.client)
+                                this.lost(options.problem ? words.problem(options.problem, options.message) : "");
                 });
-                this.authority();
-        };
-
-        reopen = () => {
-                if (this.client)
-                        void this.load();
-                else
-                        this.open();
-        };
+                void this.load();
+                void this.leaves();
+        }
 
         /* The snapshot. Its calls go out at once, so what comes by signal meanwhile is for the one or the other side of each. */
         private async load() {
@@ -96,12 +125,12 @@ export class Connection {
                                 return;
                         this.retries = 0;
                         this.store.phase("ready");
-                        this.drift();
-                        this.stalled();
+                        void this.drift();
+                        void this.stalled();
                 } catch (error) {
                         /* an owner that goes meanwhile is told by "owner" */
                         if (generation === this.generation)
-                                this.store.phase("broken", (error as DBusError).message);
+                                this.lost((error as DBusError).message);
                 }
         }
 
@@ -189,7 +218,7 @@ export class Connection {
 
         /* What is written on a console, from its last @lines on, until the function that is returned is called. */
         follow(path: string, lines: number, onData: (data: Uint8Array) => void, onError: (error: Error) => void): () => void {
-                const client = this.client;
+                const client = this.client, generation = this.generation;
                 let id: unknown = null, over = false;
                 let early: [unknown, string][] = [];
                 if (!client) {
@@ -204,11 +233,15 @@ export class Connection {
                                 else if (of === id)
                                         onData(bytes(data));
                         });
-                const unfollow = () => client.call(path, INSTANCE, "UnfollowConsole", [id], { type: "t" }).catch(() => undefined);
+                /* who went has forgotten it */
+                const unfollow = () => {
+                        if (generation === this.generation)
+                                client.call(path, INSTANCE, "UnfollowConsole", [id], { type: "t" }).catch(() => undefined);
+                };
                 client.call(path, INSTANCE, "FollowConsole", [{ lines: { t: "u", v: lines } }], { type: "a{sv}", flags: "i" }).then(([got]) => {
                         id = got;
                         if (over) {
-                                void unfollow();
+                                unfollow();
                                 return;
                         }
                         for (const [of, data] of early)
@@ -222,8 +255,8 @@ export class Connection {
                 return () => {
                         over = true;
                         subscription.remove();
-                        if (id !== null && client === this.client)
-                                void unfollow();
+                        if (id !== null)
+                                unfollow();
                 };
         }
 

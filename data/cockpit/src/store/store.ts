@@ -22,6 +22,7 @@ export class Store {
         private timer: number | undefined;
         private seen = new Set<string>();       /* interfaces of the root whose snapshot has come, and "objects" */
         private lastNotice = 0;
+        private before: Partial<State> | null = null;   /* what was shown when the service began to stop */
 
         get = (): State => this.shown;
 
@@ -54,8 +55,13 @@ export class Store {
         }
 
         phase(phase: Phase, problem = "") {
-                if (phase === "loading")
+                if (phase === "loading") {
                         this.seen.clear();
+                        this.before = null;
+                }
+                /* a daemon that ends takes apart what it shows, one by one: what was known last is what was before */
+                if (phase === "absent" && this.before && !this.next.service?.Host)
+                        this.set(this.before);
                 this.set({ phase, problem, epoch: this.next.epoch + (phase === "ready" ? 1 : 0) });
         }
 
@@ -99,6 +105,10 @@ export class Store {
                         const room = ROOM[iface];
                         if (!this.seen.has(iface))
                                 return null;
+                        if (iface === SERVICE && change.State === "stopping") {
+                                const { service, node, manager, instances } = this.next;
+                                this.before = { service, node, manager, instances: new Map(instances) };
+                        }
                         this.set({ [room]: { ...this.next[room], ...change } });
                 } else if (iface === INSTANCE && this.next.instances.has(path)) {
                         this.instances().set(path, { ...this.next.instances.get(path) as Instance, ...change });

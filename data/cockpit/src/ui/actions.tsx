@@ -127,7 +127,7 @@ export function Actions({ instance, wide = false }: { instance: Instance; wide?:
         const primary = wide ? PRIMARY.map(id => all.find(v => v.id === id) as Verb).filter(allowed).slice(0, 3) : [];
         return <>
                 {primary.map((v, n) => <Button key={v.id} variant={n === 0 && v.id !== "stop" && v.id !== "reboot" ? "primary" : "secondary"} data-verb={v.id} onClick={() => press(v)}>{v.label}</Button>)}
-                <Dropdown isOpen={open} onOpenChange={setOpen} onSelect={() => undefined} popperProps={{ position: "right" }} isScrollable maxMenuHeight="24rem"
+                <Dropdown isOpen={open} onOpenChange={setOpen} shouldFocusFirstItemOnOpen shouldFocusToggleOnSelect popperProps={{ position: "right" }} isScrollable maxMenuHeight="24rem"
                           toggle={ref => <MenuToggle ref={ref} variant="plain" onClick={() => setOpen(!open)} isExpanded={open}
                                                      aria-label={format(_("Actions of $0"), label(instance))} className="nova-menu"><EllipsisVIcon /></MenuToggle>}>
                         {GROUPS.map((group, n) => <DropdownGroup key={group}>

@@ -32,6 +32,7 @@ export function CreateDialog({ onClose }: { onClose: () => void }) {
         const wrong = {
                 name: !name.trim() ? _("An instance needs a name.") : "",
                 image: !image ? _("Choose an image.") : "",
+                network: networks.length > 1 && chosen.length === 0 ? _("Choose a network: there is more than one.") : "",
                 size: own && !(whole(vcpus, 1) && whole(memory, 1) && whole(disk, 0)) ? _("Whole numbers: at least 1 processor and 1 MiB.") : "",
         };
         const press = async () => {
@@ -107,7 +108,8 @@ export function CreateDialog({ onClose }: { onClose: () => void }) {
                                         {networks.map(([title, uuid]) =>
                                                 <Checkbox key={uuid} id={"create-network-" + title} label={title} isChecked={chosen.includes(uuid || title)}
                                                           onChange={(_event, on) => setChosen(old => on ? [...old, uuid || title] : old.filter(n => n !== (uuid || title)))} />)}
-                                        <FormHelperText><HelperText><HelperTextItem>{_("None chosen: the one there is, if there is only one.")}</HelperTextItem></HelperText></FormHelperText>
+                                        {networks.length === 1 && <FormHelperText><HelperText><HelperTextItem>{_("It is used if it is not chosen, too.")}</HelperTextItem></HelperText></FormHelperText>}
+                                        {complaint(wrong.network)}
                                 </FormGroup>}
                                 <FormGroup label={_("Public SSH key")} fieldId="create-key">
                                         <TextInput id="create-key" value={key} onChange={(_event, v) => setKey(v)} autoComplete="off" />

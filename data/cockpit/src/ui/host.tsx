@@ -93,7 +93,7 @@ function ServiceMenu() {
         const item = (method: string, label: string, fits: boolean, description: string) =>
                 <DropdownItem key={method} id={"service-" + method} isDisabled={!fits} description={description} onClick={() => press(method, label)}>{label}</DropdownItem>;
         const stopped = state === "stopped" || state === "failed";
-        return <Dropdown isOpen={open} onOpenChange={setOpen} popperProps={{ position: "right" }}
+        return <Dropdown isOpen={open} onOpenChange={setOpen} shouldFocusFirstItemOnOpen shouldFocusToggleOnSelect popperProps={{ position: "right" }}
                          toggle={ref => <MenuToggle ref={ref} variant="plain" isExpanded={open} isDisabled={!!refusal} onClick={() => setOpen(!open)}
                                                     id="service-menu" aria-label={_("Actions of the service")}><EllipsisVIcon /></MenuToggle>}>
                 <DropdownList>

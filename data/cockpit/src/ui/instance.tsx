@@ -175,7 +175,7 @@ export function InstancePage({ uuid, tab }: { uuid: string; tab: string }) {
                 {tab === "console" ? <Console instance={instance} />
                 : tab === "history" ? <History instance={instance} />
                 : tab === "log" ? <LogCard match={"INSTANCE_UUID=" + uuid} title={_("Log of this instance")} />
-                : <div className="nova-columns"><Facts instance={instance} />
+                : <div className="nova-columns nova-uneven"><Facts instance={instance} />
                         <div className="nova-stack"><Jobs instance={instance} /><Networks instance={instance} /><Volumes instance={instance} /></div></div>}
                 </div>
         </div>;

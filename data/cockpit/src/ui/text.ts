@@ -70,7 +70,7 @@ export function task(instance: Instance): string {
 }
 
 export function method(name: string): string {
-        const text = name.replace(/_instance$/, "").replace(/_/g, " ");
+        const text = name.replace(/_instance$/, "").replace(/_/g, " ").replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
         return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
