@@ -57,7 +57,7 @@ def make_rootfs(folder, packages):
                            '--setup-hook=mkdir -p "$1/usr/sbin"; ' + hold,
                            '--customize-hook=rm -f "$1/usr/sbin/policy-rc.d"; : >"$1/etc/machine-id"',
                            '--customize-hook=' + ('mkdir "$1/var/cache/debs" && chroot "$1" sh -c "cd /var/cache/debs && apt-get -qq download %s"'
-                                                  % replaced if replaced else ':'),
+                                                  % replaced if replaced else 'true'),
                            '--customize-hook=for u in alice:1500 bob:1501; do chroot "$1" useradd -m -u ${u#*:} -s /bin/bash ${u%:*}; done',
                            'bookworm', folder], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
