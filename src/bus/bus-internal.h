@@ -40,6 +40,7 @@ typedef struct BusProperty {
 typedef struct BusObject BusObject;
 typedef struct BusFeed BusFeed;
 typedef struct Fairness Fairness;
+typedef struct BusFollowers BusFollowers;
 
 typedef struct BusInterface {
         const char *name;
@@ -122,6 +123,7 @@ struct Bus {
         Authority *authority;
         BusFeed *feed;                  /* of queries */
         Logind *logind;
+        BusFollowers *followers;        /* of consoles; NULL = none yet */
         BusCall *calls;
         unsigned n_calls;
 
@@ -268,6 +270,18 @@ void bus_queries_free(Bus *b);
  * that is told. @data is freed with @free_data (may be NULL) in every case. Returns 1, or -errno with @error: for a handler to return. */
 int bus_query_begin(Bus *b, sd_bus_message *m, RequestContext *context, const char *method, const json_t *args, const char *what,
                     BusQueryDone done, void *data, void (*free_data)(void *data), sd_bus_error *error);
+
+/* The same for the bus itself: nobody waits. @told on the loop with what was found, or NULL and why; @data is malloc'ed and freed after it,
+ * or when it is not called any more. 0, or -errno: then @data is freed. */
+int bus_query_ask(Bus *b, const char *method, const json_t *args,
+                  void (*told)(Bus *b, const json_t *result, const NovaException *e, void *data), void *data);
+
+/* ---- follow-console.c ---- */
+
+int bus_follow_console(sd_bus_message *m, void *userdata, sd_bus_error *error);         /* @userdata: the BusInstance */
+int bus_unfollow_console(sd_bus_message *m, void *userdata, sd_bus_error *error);
+void bus_followers_drop(Bus *b);        /* the connection goes */
+void bus_followers_free(Bus *b);
 
 /* ---- create-instance.c ---- */
 

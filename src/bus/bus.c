@@ -87,6 +87,7 @@ static void bus_disconnect(Bus *b) {
         authority_drop_all(b->authority);
         fairness_drop_all(b->fairness);
         bus_calls_drop(b, false);
+        bus_followers_drop(b);
         b->name_request = sd_bus_slot_unref(b->name_request);
         b->named = false;
         if (!b->bus)
@@ -373,6 +374,7 @@ Bus *bus_free(Bus *b) {
         if (b->authority)
                 bus_disconnect(b);
         bus_queries_free(b);
+        bus_followers_free(b);
         authority_free(b->authority);
         logind_free(b->logind);
         fairness_free(b->fairness);

@@ -20,6 +20,7 @@
 #define BUS_ERROR_NO_SUCH_IMAGE "org.nova.Compute1.Error.NoSuchImage"           /* none, or none for this project */
 #define BUS_ERROR_IMAGE_UNACCEPTABLE "org.nova.Compute1.Error.ImageUnacceptable"        /* it does not fit, or is not what it says */
 #define BUS_ERROR_NO_CONSOLE "org.nova.Compute1.Error.NoConsole"                /* the instance has no console of that kind */
+#define BUS_ERROR_NOT_FOLLOWING "org.nova.Compute1.Error.NotFollowing"          /* the caller does not follow a console by that number */
 #define BUS_ERROR_AMBIGUOUS_NAME "org.nova.Compute1.Error.AmbiguousName"        /* several instances have it */
 #define BUS_ERROR_NOT_CANCELLABLE "org.nova.Compute1.Error.NotCancellable"      /* the job has no safe point to stop at any more */
 #define BUS_ERROR_MODEL_DISCONNECTED "org.nova.Compute1.Error.ModelDisconnected"        /* the database does not answer */

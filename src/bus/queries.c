@@ -19,8 +19,10 @@ struct BusFeed {
 /* What a query found, on its way to the loop; before that, whom it is for. */
 typedef struct Finding {
         BusFeed *feed;
-        BusCall *call;                  /* the loop's */
+        Bus *bus;                       /* the loop's */
+        BusCall *call;                  /* the loop's; NULL: the bus itself asks, and hears by told */
         BusQueryDone done;
+        void (*told)(Bus *b, const json_t *result, const NovaException *e, void *data);
         void *data;
         void (*free_data)(void *data);
         json_t *result;
@@ -64,6 +66,10 @@ static void on_finding(void *item, void *userdata _unused_) {
         sd_bus_message *m;
         int r;
 
+        if (!c) {
+                f->told(f->bus, exception_is_set(&f->exception) || !f->begun ? NULL : f->result, &f->exception, f->data);
+                return;
+        }
         if (!c->bus || !c->message) {
                 (void) bus_call_free(c);
                 return;
@@ -153,6 +159,7 @@ int bus_query_begin(Bus *b, sd_bus_message *m, RequestContext *context, const ch
                         free_data(data);
                 return -ENOMEM;
         }
+        f->bus = b;
         f->done = done;
         f->data = data;
         f->free_data = free_data;
@@ -172,4 +179,27 @@ int bus_query_begin(Bus *b, sd_bus_message *m, RequestContext *context, const ch
         }
         TAKE_PTR(f);            /* on_finished has it */
         return 1;
+}
+
+int bus_query_ask(Bus *b, const char *method, const json_t *args,
+                  void (*told)(Bus *b, const json_t *result, const NovaException *e, void *data), void *data) {
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+        _cleanup_(finding_freep) Finding *f = calloc(1, sizeof *f);
+        int r;
+
+        if (!f) {
+                free(data);
+                return -ENOMEM;
+        }
+        f->bus = b;
+        f->told = told;
+        f->data = data;
+        f->free_data = free;
+        f->feed = b->feed;
+        atomic_fetch_add(&f->feed->references, 1);
+        r = b->service ? service_call(b->service, method, args, NULL, ORIGIN_BUS, on_finished, f, &e) : -ESHUTDOWN;
+        if (r < 0)
+                return r;
+        TAKE_PTR(f);
+        return 0;
 }

@@ -4,6 +4,9 @@
 #include "compute/guest.h"
 #include "compute/instance-methods.h"
 
+#include <sys/inotify.h>
+
+#include "basic/base64.h"
 #include "basic/json.h"
 #include "basic/log.h"
 #include "compute/console-text.h"
@@ -26,6 +29,75 @@ static int console_output(InstanceCall *c, json_t **ret, NovaException *e) {
 
         text = console_ascii(console_tail(strempty(log), json_object_get(c->args, "tail_length")), is_essex(c));
         *ret = text ? json_string(text) : NULL;
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* ---- followed ---- */
+
+#define FOLLOW_MAX (64 * 1024)          /* bytes at once */
+
+/* The last @lines lines; one that has no end yet is one. */
+static size_t skip_to_lines(const char *data, size_t size, int64_t lines) {
+        size_t at = size;
+
+        if (lines <= 0)
+                return size;
+        if (at > 0 && data[at - 1] == '\n')
+                at--;
+        for (; at > 0; at--)
+                if (data[at - 1] == '\n' && --lines == 0)
+                        break;
+        return at;
+}
+
+static ConsolePosition position_of(const json_t *position) {
+        return (ConsolePosition) {
+                .begun = json_is_object(position),
+                .device = (uint64_t) json_member_integer(position, "device", 0),
+                .inode = (uint64_t) json_member_integer(position, "inode", 0),
+                .offset = (uint64_t) json_member_integer(position, "offset", 0),
+        };
+}
+
+int compute_run_follow_console(Operation *o, json_t **ret, NovaException *e) {
+        ComputeManager *m = manager_to_compute(o->manager);
+        int inotify = (int) json_member_integer(o->args, "inotify", -1), watch = -1, r;
+        ConsolePosition p = position_of(json_object_get(o->args, "position"));
+        _cleanup_(console_text_done) ConsoleText text = {}, more = {};
+        _cleanup_(instance_done) Instance i = {};
+        _cleanup_free_ char *encoded = NULL;
+        bool first = !p.begun;
+        size_t from = 0;
+
+        r = m->store->ops->instance_get(m->store, strempty(o->instance_uuid), READ_DELETED_NO, &i);
+        if (r <= 0)
+                return r < 0 ? exception_set_errno(e, r, "Cannot read the instance")
+                             : exception_setf(e, EXC_INSTANCE_NOT_FOUND, "Instance %s could not be found.", strempty(o->instance_uuid));
+        r = driver_result(driver_call(m, follow_console, e, &i, &p, FOLLOW_MAX, &text), "follow_console", e);
+        if (r < 0)
+                return r;
+        /* What comes after this is heard of; what came before it is read now. */
+        if (text.path && inotify >= 0)
+                watch = inotify_add_watch(inotify, text.path, IN_MODIFY | IN_MOVE_SELF | IN_DELETE_SELF | IN_ONESHOT);
+        if (watch >= 0 && text.size < FOLLOW_MAX) {
+                r = driver_result(driver_call(m, follow_console, e, &i, &p, FOLLOW_MAX, &more), "follow_console", e);
+                if (r < 0)
+                        return r;
+        }
+        if (more.size > 0) {
+                char *whole = realloc(text.data, text.size + more.size + 1);
+
+                if (!whole)
+                        return -ENOMEM;
+                memcpy(whole + text.size, more.data, more.size);
+                text.data = whole;
+                text.size += more.size;
+        }
+        if (first)
+                from = skip_to_lines(strempty(text.data), text.size, json_member_integer(o->args, "lines", 0));
+        encoded = base64_encode(strempty(text.data) + from, text.size - from);
+        *ret = encoded ? json_pack("{s:s, s:{s:I, s:I, s:I}, s:b, s:i}", "data", encoded, "position", "device", (json_int_t) p.device, "inode",
+                                   (json_int_t) p.inode, "offset", (json_int_t) p.offset, "more", text.size >= FOLLOW_MAX, "watch", watch) : NULL;
         return *ret ? 0 : -ENOMEM;
 }
 

@@ -27,6 +27,11 @@ extern const InstanceMethod method_terminate;
 extern const InstanceMethod method_console_output, method_vnc_console, method_spice_console, method_serial_console,
         method_no_such_console, method_validate_console_port, method_diagnostics, method_instance_diagnostics;
 
+/* Method.run of _follow_console(instance, lines, position, inotify): what an instance wrote since a position that an earlier answer gave,
+ * or @lines of the end of it: {data: base64, position, more: bool, watch}. watch is of the inotify descriptor given, that the file is
+ * looked at with until it changes once; -1 = it is not. */
+int compute_run_follow_console(Operation *o, json_t **ret, NovaException *e);
+
 /* Method.run of _list_actions: what was done with the instance of operation's uuid, as the store's action_list has it. */
 int compute_run_list_actions(Operation *o, json_t **ret, NovaException *e);
 

@@ -123,6 +123,14 @@ static const Argument find_image_arguments[] = {
         {},
 };
 
+static const Argument follow_arguments[] = {
+        { "instance", ARGUMENT_UUID },
+        { "lines", ARGUMENT_INTEGER, ARGUMENT_OPTIONAL },
+        { "position", ARGUMENT_OBJECT, ARGUMENT_OPTIONAL },
+        { "inotify", ARGUMENT_INTEGER, ARGUMENT_OPTIONAL },
+        {},
+};
+
 void compute_notify_failure(ComputeManager *m, const Operation *o, int r, const NovaException *e) {
         char publisher[256];
         json_auto_t *payload = NULL;
@@ -292,6 +300,10 @@ static const Method methods[] = {
         {
                 .name = "_recovery_plan", .arguments = recovery_plan_arguments, .served = SERVED_SELF, .flags = METHOD_REPEATABLE,
                 .kind = JOB_QUERY, .deadline = USEC_PER_MINUTE, .run = compute_run_recovery_plan,
+        },
+        {
+                .name = "_follow_console", .arguments = follow_arguments, .served = SERVED_SELF, .flags = METHOD_REPEATABLE,
+                .kind = JOB_QUERY, .deadline = USEC_PER_MINUTE, .run = compute_run_follow_console,
         },
         {
                 .name = "_list_actions", .arguments = instance_arguments, .served = SERVED_SELF, .flags = METHOD_REPEATABLE,

@@ -17,7 +17,7 @@
 #include "objects/instance.h"
 
 #define COMPUTE_DRIVER_MAGIC 0x4e564456u        /* "NVDV": an object is a ComputeDriver */
-#define COMPUTE_DRIVER_ABI 3u
+#define COMPUTE_DRIVER_ABI 4u
 
 typedef struct ComputeDriver ComputeDriver;
 
@@ -67,6 +67,26 @@ typedef struct DriverEvent {
 } DriverEvent;
 
 typedef void (*DriverEventCallback)(const DriverEvent *event, void *userdata);
+
+/* How far somebody has read what a guest writes on its console. Plain; all 0 = nothing yet. */
+typedef struct ConsolePosition {
+        bool begun;
+        uint64_t device, inode;         /* of the file that it was in */
+        uint64_t offset;
+} ConsolePosition;
+
+/* Bytes, and the file that changes when there are more (NULL = there is none to look at). */
+typedef struct ConsoleText {
+        char *data;
+        size_t size;
+        char *path;
+} ConsoleText;
+
+static inline void console_text_done(ConsoleText *t) {
+        free(t->data);
+        free(t->path);
+        *t = (ConsoleText) {};
+}
 
 typedef struct ComputeDriverOps {
         const char *name;               /* "libvirt.LibvirtDriver" */
@@ -121,6 +141,8 @@ typedef struct ComputeDriverOps {
         int (*get_diagnostics)(ComputeDriver *d, const Instance *i, json_t **ret, NovaException *e);
         int (*get_instance_diagnostics)(ComputeDriver *d, const Instance *i, json_t **ret, NovaException *e);
         int (*get_console_output)(ComputeDriver *d, const Instance *i, size_t max_bytes, char **ret, NovaException *e);
+        /* What was written since @p (the first time: the end of it), at most @max_bytes; @p moves behind it. *ret: console_text_done. */
+        int (*follow_console)(ComputeDriver *d, const Instance *i, ConsolePosition *p, size_t max_bytes, ConsoleText *ret, NovaException *e);
         int (*get_vnc_console)(ComputeDriver *d, const Instance *i, json_t **ret, NovaException *e);
         int (*get_spice_console)(ComputeDriver *d, const Instance *i, json_t **ret, NovaException *e);
         int (*get_serial_console)(ComputeDriver *d, const Instance *i, json_t **ret, NovaException *e);

@@ -319,6 +319,49 @@ class Fake(EveryVerb, WithVerbs):
             self.assertGreater(stored[0]['n'], 0)
         c.do(guest, 'Delete')
 
+    def heard(self, client, number, until, seconds=10):
+        """What ConsoleOutput of that number says until @until is in it."""
+        text, end = b'', time.monotonic() + seconds * SLOW
+        while until not in text:
+            try:
+                client.receive(max(end - time.monotonic(), 0.001))
+            except TimeoutError as e:
+                raise AssertionError('%r is not in %r' % (until, text)) from e
+            kept = [m for m in client.signals if m.header.fields.get(HeaderFields.member) == 'ConsoleOutput']
+            client.signals.clear()
+            for m in kept:
+                self.assertEqual(m.body[0], number)
+                text += bytes(m.body[1])
+        return text
+
+    def test_a_console_is_followed_by_who_asked_and_by_nobody_else(self):
+        guest = self.alice.create()
+        self.assertState(guest, 'active')
+        follower, other = self.client('alice'), self.client('alice')
+        rule = MatchRule(type='signal', interface=INSTANCE, member='ConsoleOutput')
+        other.connection.send_and_get_reply(DBus().AddMatch(rule), timeout=10)
+        whole = bytes(self.alice.verb(guest, 'GetConsoleOutput')[0])
+        number, = follower.verb(guest, 'FollowConsole', options={'lines': ('u', 1)})
+        self.assertEqual(self.heard(follower, number, b'LAST LINE'), whole.rstrip(b'\n').rsplit(b'\n', 1)[-1] + whole[len(whole.rstrip(b'\n')):])
+        self.alice.do(guest, 'Reboot', 'hard', signature='s')
+        grown = bytes(self.alice.verb(guest, 'GetConsoleOutput')[0])
+        self.assertGreater(len(grown), len(whole))
+        self.assertEqual(self.heard(follower, number, grown[len(whole):]), grown[len(whole):])
+        self.assertError(ERROR + 'NotFollowing', 'by the number %d' % number, other.call, INSTANCE, 'UnfollowConsole', 't', (number,),
+                         path=path_of(guest))
+        follower.call(INSTANCE, 'UnfollowConsole', 't', (number,), path=path_of(guest))
+        self.assertError(ERROR + 'NotFollowing', 'number', follower.call, INSTANCE, 'UnfollowConsole', 't', (number,), path=path_of(guest))
+        # callers that leave are forgotten, or nobody could follow any more
+        for _ in range(140):
+            leaver = Client('alice')
+            leaver.call(INSTANCE, 'FollowConsole', 'a{sv}', ({},), path=path_of(guest))
+            leaver.close()
+        for _ in range(16):
+            follower.verb(guest, 'FollowConsole')
+        self.assertError('org.freedesktop.DBus.Error.LimitsExceeded', 'Too many consoles', follower.verb, guest, 'FollowConsole')
+        self.alice.do(guest, 'Delete')
+        self.assertEqual([m for m in other.signals if m.header.fields.get(HeaderFields.member) == 'ConsoleOutput'], [])
+
     def test_rescue_rebuild_and_images(self):
         c, guest = self.alice, self.alice.create(name='web', user_data='#!/bin/sh')
         self.assertState(guest, 'active')
@@ -478,7 +521,7 @@ class Fake(EveryVerb, WithVerbs):
         nonsense = {'s': '\u00e4' * 3000, 'u': 4294967295, 'ay': b'\xff' * 1000, 'a{ss}': {'': 'x' * 1000},
                     'a{sv}': {'no such thing': ('s', 'x'), 'image': ('u', 3)}}
         methods = interface_methods(INSTANCE)
-        del methods['UnfollowConsole'], methods['FollowConsole']
+        del methods['UnfollowConsole']
         for method, (ins, _) in methods.items():
             with self.subTest(method):
                 self.assertError(CHALLENGE, 'interactive', self.bob.call, INSTANCE, method, ''.join(ins), [nonsense[i] for i in ins],

@@ -187,6 +187,28 @@ static int fake_get_console_output(ComputeDriver *driver, const Instance *i, siz
         return *ret ? 0 : fake_no_memory(&c, e);
 }
 
+/* A console that began anew is read from its beginning. */
+static int fake_follow_console(ComputeDriver *driver, const Instance *i, ConsolePosition *p, size_t max_bytes, ConsoleText *ret, NovaException *e) {
+        _fake_call_ FakeCall c = fake_enter_guest(driver, "follow_console", i, e);
+        const char *text;
+        size_t n, from;
+
+        if (c.r < 0)
+                return c.r;
+        text = strempty(c.guest->console);
+        n = strlen(text);
+        if (!p->begun)
+                from = n > max_bytes ? n - max_bytes : 0;
+        else
+                from = p->offset > n ? 0 : p->offset;
+        n = MIN(n - from, max_bytes);
+        *ret = (ConsoleText) { .data = strndup(text + from, n), .size = n };
+        if (!ret->data)
+                return fake_no_memory(&c, e);
+        *p = (ConsolePosition) { .begun = true, .offset = from + n };
+        return 0;
+}
+
 static int console(ComputeDriver *driver, const char *method, const char *host, int port, const Instance *i, json_t **ret,
                    NovaException *e) {
         _fake_call_ FakeCall c = fake_enter_guest(driver, method, i, e);
@@ -319,6 +341,7 @@ void fake_info_ops(ComputeDriverOps *ops) {
         ops->get_diagnostics = fake_get_diagnostics;
         ops->get_instance_diagnostics = fake_get_instance_diagnostics;
         ops->get_console_output = fake_get_console_output;
+        ops->follow_console = fake_follow_console;
         ops->get_vnc_console = fake_get_vnc_console;
         ops->get_spice_console = fake_get_spice_console;
         ops->get_serial_console = fake_get_serial_console;

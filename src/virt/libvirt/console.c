@@ -114,6 +114,114 @@ static int libvirt_get_console_output(ComputeDriver *driver, const Instance *i, 
         return read_log(path, MIN(max_bytes ?: SIZE_MAX, (size_t) 16 << 20), ret, e);
 }
 
+/* ---- followed ---- */
+
+/* The @n-th of the logs: the one written now is -1, those rotated away before it from 0 on. -errno, or a descriptor with *ret. */
+static int open_log(const char *path, int n, struct stat *ret) {
+        char name[4200];
+        int fd, r;
+
+        if (n < 0)
+                snprintf(name, sizeof name, "%s", path);
+        else
+                snprintf(name, sizeof name, "%s.%d", path, n);
+        fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+                return -errno;
+        r = fstat(fd, ret) < 0 ? -errno : S_ISREG(ret->st_mode) ? 0 : -EINVAL;
+        if (r < 0)
+                (void) close(fd);
+        return r < 0 ? r : fd;
+}
+
+/* Which of the logs @p is in, open; -1 is the one written now, also where it is in none that is left: then from its beginning. */
+static int find_log(const char *path, ConsolePosition *p, struct stat *ret, int *ret_n) {
+        for (int n = -1; n < CONSOLE_LOGS_MAX; n++) {
+                int fd = open_log(path, n, ret);
+
+                if (fd < 0 && n >= 0)
+                        break;
+                if (fd < 0)
+                        continue;
+                if (!p->begun || (p->device == ret->st_dev && p->inode == ret->st_ino)) {
+                        *ret_n = n;
+                        return fd;
+                }
+                (void) close(fd);
+        }
+        *ret_n = -1;
+        p->offset = 0;
+        return open_log(path, -1, ret);
+}
+
+static int read_since(const char *path, ConsolePosition *p, size_t max_bytes, ConsoleText *ret) {
+        struct stat st;
+        int n = -1;
+
+        for (;;) {
+                _cleanup_close_ int fd = find_log(path, p, &st, &n);
+                ssize_t got;
+
+                if (fd == -ENOENT)              /* nothing was written yet */
+                        return 0;
+                if (fd < 0)
+                        return fd;
+                if (!p->begun)
+                        p->offset = (uint64_t) st.st_size > max_bytes ? (uint64_t) st.st_size - max_bytes : 0;
+                else if (p->offset > (uint64_t) st.st_size)
+                        p->offset = 0;          /* it was cut */
+                p->begun = true;
+                p->device = st.st_dev;
+                p->inode = st.st_ino;
+                got = pread(fd, ret->data, max_bytes, (off_t) p->offset);
+                if (got < 0)
+                        return -errno;
+                p->offset += (uint64_t) got;
+                ret->size = (size_t) got;
+                if (got > 0 || n < 0)
+                        return 0;
+                /* A log that was rotated away has no more: the next younger one follows. */
+                {
+                        _cleanup_close_ int next = open_log(path, n - 1, &st);
+
+                        if (next < 0)
+                                return next == -ENOENT ? 0 : next;
+                        p->device = st.st_dev;
+                        p->inode = st.st_ino;
+                        p->offset = 0;
+                }
+        }
+}
+
+static int libvirt_follow_console(ComputeDriver *driver, const Instance *i, ConsolePosition *p, size_t max_bytes, ConsoleText *ret,
+                                  NovaException *e) {
+        _libvirt_use_ LibvirtUse u = {};
+        _cleanup_(domain_freep) virDomainPtr domain = NULL;
+        _cleanup_(xml_doc_freep) xmlDocPtr doc = NULL;
+        _cleanup_(console_text_done) ConsoleText text = {};
+        const char *path;
+        int r;
+
+        if (libvirt_use(&u, driver, "follow_console", e) < 0)
+                return u.r;
+        r = libvirt_domain_and_xml(&u, i, 0, &domain, &doc, e);
+        if (r < 0)
+                return r;
+        path = log_of(doc);
+        if (!path || strlen(path) > 4096)
+                return no_console(e);
+        text.path = strdup(path);
+        text.data = malloc(max_bytes + 1);
+        if (!text.path || !text.data)
+                return exception_set_errno(e, -ENOMEM, path);
+        r = read_since(path, p, max_bytes, &text);
+        if (r < 0)
+                return exception_set_errno(e, r, path);
+        *ret = text;
+        text = (ConsoleText) {};
+        return 0;
+}
+
 static int type_unavailable(const char *type, NovaException *e) {
         int r = exception_setf(e, EXC_CONSOLE_TYPE_UNAVAILABLE, "Unavailable console type %s.", type);
 
@@ -193,6 +301,7 @@ static int libvirt_get_serial_console(ComputeDriver *driver, const Instance *i, 
 
 void libvirt_console_ops(ComputeDriverOps *ops) {
         ops->get_console_output = libvirt_get_console_output;
+        ops->follow_console = libvirt_follow_console;
         ops->get_vnc_console = libvirt_get_vnc_console;
         ops->get_spice_console = libvirt_get_spice_console;
         ops->get_serial_console = libvirt_get_serial_console;
