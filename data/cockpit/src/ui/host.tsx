@@ -121,6 +121,7 @@ export function ServiceCard() {
         const away = phase === "absent" || phase === "broken";
         const service = useDaemon(s => s.service);
         const node = useDaemon(s => s.node);
+        const unread = service?.State === "starting" && service.LastReportUSec === 0;   /* its row has not been read yet */
         return <Card id="host-card" isFullHeight>
                 <CardHeader actions={{ actions: <ServiceMenu />, hasNoOffset: true }}>
                         <CardTitle component="h2">{service?.Host || _("Host")}</CardTitle>
@@ -134,7 +135,8 @@ export function ServiceCard() {
                                                 {service.Trouble && <div id="host-trouble">{service.Trouble}</div>}
                                         </Fact>
                                         <Fact name={_("Scheduling")}>
-                                                <Label id="host-enabled" color={service.Enabled ? "green" : "orange"} isCompact>{service.Enabled ? _("Enabled") : _("Disabled")}</Label>
+                                                <Label id="host-enabled" color={unread ? "grey" : service.Enabled ? "green" : "orange"} isCompact>
+                                                        {unread ? _("Not known yet") : service.Enabled ? _("Enabled") : _("Disabled")}</Label>
                                                 {!service.Enabled && service.DisabledReason && <> <span id="host-reason">{service.DisabledReason}</span></>}
                                                 {service.ForcedDown && <> <Label color="red" isCompact>{_("Forced down")}</Label></>}
                                         </Fact>
@@ -144,8 +146,8 @@ export function ServiceCard() {
                                                 {service.BrokerError && <div>{service.BrokerError}</div>}
                                         </Fact>
                                         {node && <Fact name={_("Hypervisor")}>
-                                                <Label id="host-hypervisor" color={node.HypervisorConnected ? "green" : "red"} isCompact>
-                                                        {node.HypervisorConnected ? _("connected") : _("away")}</Label> {node.HypervisorType} {version(node.HypervisorVersion)}
+                                                <Label id="host-hypervisor" color={node.HypervisorConnected ? "green" : unread ? "grey" : "red"} isCompact>
+                                                        {node.HypervisorConnected ? _("connected") : unread ? _("not asked yet") : _("away")}</Label> {node.HypervisorType} {version(node.HypervisorVersion)}
                                                 {node.HypervisorError && <div>{node.HypervisorError}</div>}
                                         </Fact>}
                                         <Fact name={_("Last report")}><span id="host-report">{time(service.LastReportUSec)}</span> ({format(_("$0 in all"), number(service.ReportCount))})</Fact>

@@ -29,7 +29,8 @@ export function AbsentAlert() {
                                 };
                                 systemd.subscribe({ path, interface: "org.freedesktop.DBus.Properties", member: "PropertiesChanged" },
                                                   (_path, _iface, _signal, args) => take(args[1] as Record<string, Variant>));
-                                await systemd.call("/org/freedesktop/systemd1", SYSTEMD + ".Manager", "Subscribe", [], { type: "" });
+                                /* the bridge's connection may have subscribed before: that is an error, and good enough */
+                                await systemd.call("/org/freedesktop/systemd1", SYSTEMD + ".Manager", "Subscribe", [], { type: "" }).catch(() => undefined);
                                 const [values] = await systemd.call(path, "org.freedesktop.DBus.Properties", "GetAll", [SYSTEMD + ".Unit"], { type: "s" });
                                 take(values as Record<string, Variant>);
                         } catch { /* no systemd to ask: the alert says what the bus says */ }
