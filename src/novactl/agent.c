@@ -30,10 +30,13 @@ static void agent_exec(int notify, pid_t parent) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
         if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)
                 _exit(EXIT_FAILURE);
-        /* it talks to the terminal, which it opens itself; standard output may be a file or the pager */
+        /* it talks to the terminal, which it opens itself; standard output may be a file or the pager. And where it cannot register, that
+         * is of no interest unless polkit says no, which is told then */
         null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        if (null >= 0)
+        if (null >= 0) {
                 (void) dup2(null, STDOUT_FILENO);
+                (void) dup2(null, STDERR_FILENO);
+        }
         notify = fcntl(notify, F_DUPFD, 3);             /* not close-on-exec */
         snprintf(number, sizeof number, "%d", notify);
         (void) execlp("pkttyagent", "pkttyagent", "--notify-fd", number, agent_kind(), (char *) NULL);

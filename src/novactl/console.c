@@ -63,10 +63,11 @@ static int console_on_signal(sd_event_source *s _unused_, const struct signalfd_
         return 0;
 }
 
-static void lines_option(Ctl *c, sd_bus_message *m, uint64_t lines) {
+/* Without a number all that is kept: who only follows would get nothing of it otherwise. */
+static void lines_option(Ctl *c, sd_bus_message *m, uint64_t lines, bool following) {
         must(sd_bus_message_open_container(m, 'a', "{sv}") < 0 ? NULL : m);
-        if (ctl_has(c, OPTION_LINES))
-                client_append(m, "{sv}", "lines", "u", (uint32_t) lines);
+        if (ctl_has(c, OPTION_LINES) || following)
+                client_append(m, "{sv}", "lines", "u", ctl_has(c, OPTION_LINES) ? (uint32_t) lines : UINT32_MAX);
         must(sd_bus_message_close_container(m) < 0 ? NULL : m);
 }
 
@@ -77,7 +78,7 @@ static ExitStatus console_once(Console *k, uint64_t lines, const char *what) {
         ExitStatus status;
         size_t size = 0;
 
-        lines_option(k->ctl, m, lines);
+        lines_option(k->ctl, m, lines, false);
         status = client_call(k->ctl, m, CALL_INTERACTIVE, what, &reply);
         if (status != EXIT_DONE)
                 return status;
@@ -152,7 +153,7 @@ static ExitStatus console_follow(Console *k, uint64_t lines, const char *what) {
                 return EXIT_UNREACHABLE;
         }
         m = client_message(k->ctl, k->path, INTERFACE_INSTANCE, "FollowConsole");
-        lines_option(k->ctl, m, lines);
+        lines_option(k->ctl, m, lines, true);
         status = client_call(k->ctl, m, CALL_INTERACTIVE, what, &reply);
         if (status != EXIT_DONE)
                 return status;

@@ -424,6 +424,21 @@ class Instances(NovactlTest):
         self.daemon.start()
         eventually(lambda: json_of('list') and self.states('web1') == ('stopped', '', 'shutdown'))
 
+    def test_a_daemon_that_goes_ends_the_following_of_a_console(self):
+        self.created('web1')
+        t = self.terminal('console', 'web1', '-n1')
+        t.expect('LAST LINE')
+        t.type('\x03')
+        self.assertEqual(t.end(), DONE)
+        self.assertNotIn('ANOTHER', t.output)
+        t = self.terminal('console', 'web1')
+        t.expect('FAKE CONSOLE OUTPUT')                 # what was written before
+        self.daemon.kill()
+        self.assertEqual(t.end(), UNREACHABLE)
+        t.expect("novactl: console of 'web1': nova-compute has left the bus")
+        self.daemon.start()
+        eventually(lambda: json_of('list'))
+
     # --- what goes on ------------------------------------------------------------------------------------
 
     def watching(self, *arguments):
