@@ -1,7 +1,7 @@
 /* org.nova.Compute1.Instance: the instances of this host, from the manager's table. Nothing is registered per object: an object is
  * found by its path when somebody asks. Its verbs are in instance-verbs.c. */
 #define LOG_LOGGER "nova.bus"
-#include "bus/bus-internal.h"
+#include "bus/instance-call.h"
 
 #include <errno.h>
 #include <search.h>
@@ -171,86 +171,53 @@ static int jobs_of(const BusInstance *i, BusValue *ret) {
         return 0;
 }
 
-/* The verbs and the methods that they begin. */
-static const struct {
-        const char *verb, *method;
-} verbs[] = {
-        { "Start", "start_instance" },
-        { "Stop", "stop_instance" },
-        { "Reboot", "reboot_instance" },
-        { "Pause", "pause_instance" },
-        { "Unpause", "unpause_instance" },
-        { "Suspend", "suspend_instance" },
-        { "Resume", "resume_instance" },
-        { "Rescue", "rescue_instance" },
-        { "Unrescue", "unrescue_instance" },
-        { "Lock", "lock_instance" },
-        { "Unlock", "unlock_instance" },
-        { "Restore", "restore_instance" },
-        { "SetMetadata", "change_instance_metadata" },
-        { "Snapshot", "snapshot_instance" },
-        { "Backup", "backup_instance" },
-        { "Rebuild", "rebuild_instance" },
-        { "Delete", "terminate_instance" },
-        { "SoftDelete", "soft_delete_instance" },
-        { "SetAdminPassword", "set_admin_password" },
-        { "InjectFile", "inject_file" },
-        { "TriggerCrashDump", "trigger_crash_dump" },
-        { "Quiesce", "quiesce_instance" },
-        { "Unquiesce", "unquiesce_instance" },
-        { "AttachInterface", "attach_interface" },
-        { "DetachInterface", "detach_interface" },
-        { "ResetNetwork", "reset_network" },
-        { "GetConsoleOutput", "get_console_output" },
-        { "GetVncConsole", "get_vnc_console" },
-        { "GetSpiceConsole", "get_spice_console" },
-        { "GetSerialConsole", "get_serial_console" },
-        { "GetDiagnostics", "get_instance_diagnostics" },
-};
-
 /* Whether it may be begun: of a reboot, in its hard or its soft kind. */
 static bool may_begin(const Method *m, const InstanceView *v) {
         static const char *const kinds[] = { "HARD", "SOFT" };
 
         if (!m || !m->instance || !m->instance->variant)
-                return instance_method_may_begin(m, NULL, v->vm_state, v->task_state);
+                return instance_method_may_begin(m, NULL, v->vm_state, v->task_state, v->locked);
         for (size_t n = 0; n < ELEMENTSOF(kinds); n++) {
                 json_auto_t *args = json_pack("{s:s}", "reboot_type", kinds[n]);
 
-                if (args && instance_method_may_begin(m, args, v->vm_state, v->task_state))
+                if (args && instance_method_may_begin(m, args, v->vm_state, v->task_state, v->locked))
                         return true;
         }
         return false;
 }
 
-/* It depends on two states only, and there are few of these that instances are in: what was found is kept. */
+/* It depends on two states and the lock only, and there are few of these that instances are in: what was found is kept. */
 static int verbs_of(const BusInstance *i, BusValue *ret) {
         Bus *b = i->object.bus;
-        BusVerbs *known = &b->verbs[i->view->vm_state][i->view->task_state];
-        size_t n = 0;
+        BusVerbs *known = &b->verbs[i->view->locked][i->view->vm_state][i->view->task_state];
+        const Verb *verb;
+        size_t n = 0, k;
 
         if (!b->manager || i->view->vm_state < 0 || i->view->task_state < 0) {
                 *ret = BUS_STRV(NULL);
                 return 0;
         }
         if (!known->names) {
-                known->names = calloc(ELEMENTSOF(verbs) + 1, sizeof *known->names);
+                for (k = 0; bus_instance_verb_at(k); k++)
+                        ;
+                known->names = calloc(k + 1, sizeof *known->names);
                 if (!known->names)
                         return -ENOMEM;
-                for (size_t k = 0; k < ELEMENTSOF(verbs); k++)
-                        if (may_begin(manager_method(b->manager, verbs[k].method, ~0u), i->view))
-                                known->names[n++] = verbs[k].verb;
+                for (k = 0; (verb = bus_instance_verb_at(k)); k++)
+                        if (may_begin(manager_method(b->manager, verb->method, ~0u), i->view))
+                                known->names[n++] = verb->member;
         }
         *ret = BUS_STRV(known->names);
         return 0;
 }
 
 static void forget_verbs(Bus *b) {
-        for (size_t vm = 0; vm < _VM_STATE_MAX; vm++)
-                for (size_t task = 0; task < _TASK_STATE_MAX; task++) {
-                        free(b->verbs[vm][task].names);
-                        b->verbs[vm][task].names = NULL;
-                }
+        for (size_t locked = 0; locked < 2; locked++)
+                for (size_t vm = 0; vm < _VM_STATE_MAX; vm++)
+                        for (size_t task = 0; task < _TASK_STATE_MAX; task++) {
+                                free(b->verbs[locked][vm][task].names);
+                                b->verbs[locked][vm][task].names = NULL;
+                        }
 }
 
 /* The one place that says what a property is. */

@@ -88,7 +88,7 @@ struct BusCall {
 /* Calls kept for the time when there is a service to answer for; more are answered without. */
 #define BUS_EARLY_MAX 64
 
-/* The verbs that two states allow: made when first asked for. */
+/* The verbs that two states and a lock allow: made when first asked for. */
 typedef struct BusVerbs {
         const char **names;
 } BusVerbs;
@@ -136,7 +136,7 @@ struct Bus {
         void *instances;                /* tree of BusInstance by uuid */
         BusInstance *first_instance, *last_instance;
         unsigned n_instances;
-        BusVerbs verbs[_VM_STATE_MAX][_TASK_STATE_MAX];
+        BusVerbs verbs[2][_VM_STATE_MAX][_TASK_STATE_MAX];        /* the first: not locked, locked */
         void *jobs;                     /* tree of BusJob by id */
         BusJob *first_job, *last_job;
         unsigned n_jobs;

@@ -32,8 +32,9 @@ struct VerbCall {
 };
 void bus_instance_call_done(VerbCall *c);
 
-/* The rows of instance-verbs.c; NULL beyond the last. */
+/* The rows of instance-verbs.c and then those of instance-queries.c; NULL beyond the last. */
 const Verb *bus_instance_verb_at(size_t n);
+const Verb *bus_instance_query_at(size_t n);    /* of the latter alone */
 /* polkit's word, with what the instance is as details: as authority_check. */
 int bus_instance_authorize(const BusInstance *i, sd_bus_message *m, const Verb *verb, sd_bus_error *error);
 /* Reads arguments and options. */

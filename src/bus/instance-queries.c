@@ -210,6 +210,10 @@ static const struct {
         { { "GetActions", "get-actions", ACTION_READ_DIAGNOSTICS, "_list_actions", "The actions could not be read" }, reply_actions },
 };
 
+const Verb *bus_instance_query_at(size_t n) {
+        return n < ELEMENTSOF(queries) ? &queries[n].verb : NULL;
+}
+
 int bus_instance_query(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const char *member = strempty(sd_bus_message_get_member(m));
         BusInstance *i = userdata;

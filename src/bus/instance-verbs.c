@@ -307,7 +307,7 @@ static const Verb verbs[] = {
 };
 
 const Verb *bus_instance_verb_at(size_t n) {
-        return n < ELEMENTSOF(verbs) ? &verbs[n] : NULL;
+        return n < ELEMENTSOF(verbs) ? &verbs[n] : bus_instance_query_at(n - ELEMENTSOF(verbs));
 }
 
 /* ---- what all have in common ---- */

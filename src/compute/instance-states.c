@@ -34,12 +34,12 @@ void instance_method_tasks(const InstanceMethod *m, TaskState ret[static _TASK_S
         ret[n] = _TASK_STATE_INVALID;
 }
 
-bool instance_method_may_begin(const Method *method, const json_t *args, VmState vm, TaskState task) {
+bool instance_method_may_begin(const Method *method, const json_t *args, VmState vm, TaskState task, bool locked) {
         const InstanceMethod *m = method ? method->instance : NULL;
 
         if (m && m->variant)
                 m = m->variant(args);
-        if (!m || (m->vm_states && !vm_state_in(m->vm_states, vm)))
+        if (!m || (m->vm_states && !vm_state_in(m->vm_states, vm)) || ((m->flags & INSTANCE_LOCKABLE) && locked))
                 return false;
         return (m->flags & INSTANCE_ANY_TASK) || may_begin_from(m, task);
 }

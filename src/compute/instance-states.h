@@ -10,9 +10,9 @@ bool task_state_in(const TaskState *list, TaskState task);      /* ended by _TAS
 /* The task_states that @m may begin from, ended by _TASK_STATE_INVALID. Not of INSTANCE_ANY_TASK. */
 void instance_method_tasks(const InstanceMethod *m, TaskState ret[static _TASK_STATE_MAX + 1]);
 
-/* Whether @m (NULL or one about the host: no) would begin, with @args, on an instance in these states. What else may keep it from
- * that (a lock, the arguments) is not looked at. */
-bool instance_method_may_begin(const Method *m, const json_t *args, VmState vm, TaskState task);
+/* Whether @m (NULL or one about the host: no) would begin, with @args, on an instance in these states, for somebody whom a lock
+ * holds. What else may keep it from that (the arguments) is not looked at. */
+bool instance_method_may_begin(const Method *m, const json_t *args, VmState vm, TaskState task, bool locked);
 
 /* InstanceIsLocked, in Nova's words. */
 int instance_is_locked(NovaException *e, const char *uuid);

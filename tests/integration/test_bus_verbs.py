@@ -223,6 +223,8 @@ class EveryVerb:
         c.do(guest, 'Lock')
         eventually(lambda: self.of(guest, 'Locked'))
         before = self.state_before()
+        self.assertFalse({'Stop', 'Reboot', 'Delete'} & set(self.of(guest, 'Verbs')))
+        self.assertIn('Unlock', self.of(guest, 'Verbs'))
         self.assertError(ERROR + 'InstanceLocked', 'is locked', c.verb, guest, 'Stop')
         self.assertError(ERROR + 'InstanceLocked', 'is locked', c.verb, guest, 'Delete')
         self.assertEqual(self.state_before(), before)
