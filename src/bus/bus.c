@@ -3,6 +3,7 @@
 #include "bus/bus-internal.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #include "basic/log.h"
 #include "basic/time-util.h"
@@ -12,6 +13,7 @@
 #define FLUSH_LIMIT_USEC (200 * USEC_PER_MSEC)
 #define RETRY_FIRST_USEC USEC_PER_SEC
 #define RETRY_CAP_USEC (60 * USEC_PER_SEC)
+#define SEND_BUFFER_SIZE (16 * 1024)
 #define LOG_CONTROL_PATH "/org/freedesktop/LogControl1"
 
 bool bus_connected(const Bus *b) {
@@ -211,6 +213,15 @@ static int bus_export(Bus *b) {
         return r;
 }
 
+/* What the bus has not read yet is to wait with us, where it is counted (fair.c), not in megabytes of the socket's: an answer would be
+ * behind all of it. */
+static void keep_in_sight(sd_bus *bus) {
+        int size = SEND_BUFFER_SIZE, fd = sd_bus_get_fd(bus);
+
+        if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) < 0)
+                log_debug("the send buffer of the bus cannot be set: %s", strerror(errno));
+}
+
 /* What sd_bus_open_system does, but with a limit to the greeting too, and a close of our own at the end of the loop. */
 static int bus_open(sd_bus **ret) {
         const char *address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
@@ -227,7 +238,11 @@ static int bus_open(sd_bus **ret) {
                 r = sd_bus_set_close_on_exit(*ret, false);
         if (r >= 0)
                 r = sd_bus_set_method_call_timeout(*ret, BUS_LIMIT_USEC);
-        return r < 0 ? r : sd_bus_start(*ret);
+        if (r >= 0)
+                r = sd_bus_start(*ret);
+        if (r >= 0)
+                keep_in_sight(*ret);
+        return r;
 }
 
 /* Returns once everything is on its way; bus_on_name tells the end. */

@@ -14,7 +14,7 @@
 #define WAITING_MAX 128u                /* calls of a caller: as many as the bus lets him have without an answer */
 #define WAITING_ALL_MAX 8192u
 #define UNSERVED_MAX 32u                /* so many are read before one is dispatched, while there is more to read */
-#define UNSENT_MAX 8u                   /* messages of ours that the bus has not taken yet: beyond, nobody is served */
+#define UNSENT_MAX 2u                   /* messages of ours that the bus has not taken yet: beyond, nobody is served */
 #define LONG_WAIT_MAX (100 * USEC_PER_MSEC)
 
 typedef struct Waiting {

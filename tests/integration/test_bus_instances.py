@@ -1,5 +1,6 @@
 """Instances and jobs on the bus, of the daemon itself with the fake driver, asked for by Nova's own client: what ObjectManager has,
 what is signalled and what is not, by whom a job may be cancelled. alice may do all (bus.rules), bob next to nothing."""
+import contextlib
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import uuid
 import xml.etree.ElementTree as ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from busclient import INSTANCE, JOB, MANAGER, PATH, Error  # noqa: E402
+from busclient import INSTANCE, JOB, MANAGER, PATH, PROPERTIES, SERVICE, Error  # noqa: E402
 from novatest import BUILD, SOURCE, eventually  # noqa: E402
 from test_bus import ERROR, introspected  # noqa: E402
 from test_compute_life import OnCloud  # noqa: E402
@@ -369,36 +370,49 @@ class Flooded(OnBus):
             times.append(time.monotonic() - began)
         return sorted(times)[int(n * 0.99)]
 
-    def assertServed(self, kind, path):
-        """Within 10 ms on a machine of one's own; here, beside what this one takes by itself. The best of some tries: what is looked for is
-        a queue, not a busy machine."""
-        flood = subprocess.Popen([FLOOD, kind, '4', path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    @contextlib.contextmanager
+    def flood(self, kind, path):
+        flood = subprocess.Popen([FLOOD, kind, '4', path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, user='bob', group='bob',
+                                 extra_groups=[])
         try:
             flood.stdout.readline()
-            tries = []
-            for _ in range(4):
-                tries.append(self.p99())
-                if tries[-1] < 0.010 * max(SLOW, 3) + 2 * self.quiet:
-                    return
-            raise AssertionError('%s: reads take %r s at p99, %r s without' % (kind, tries, self.quiet))
+            yield
         finally:
             flood.kill()
             flood.wait()
             flood.stdout.close()
 
+    def assertServed(self, kind, path):
+        """Within 10 ms on a machine of one's own, whose bus and daemon have a processor each. The best of some tries, on a machine that is
+        quiet: what is looked for is a queue, not a busy machine."""
+        tries = []
+        for _ in range(6):
+            with self.flood(kind, path):
+                tries.append(self.p99())
+            if tries[-1] < 0.010 * max(SLOW, 4):
+                return
+        quiet = self.p99()
+        if quiet > 0.002:
+            self.skipTest('this machine is busy by itself: a read takes %.1f ms at p99 with nobody else on the bus' % (1e3 * quiet))
+        raise AssertionError('%s: reads take %r s at p99, %r s without' % (kind, tries, quiet))
+
     def test_nobody_is_kept_from_reading(self):
         guests = [self.cloud.build() for _ in range(40)]
         for guest in guests:
             self.cloud.wait(guest, 'active')
-        self.quiet = self.p99()
-        if self.quiet > 0.005:
-            self.skipTest('this machine is busy by itself: a read takes %.1f ms at p99 with nobody else on the bus' % (1e3 * self.quiet))
-        for kind in ('get', 'getall', 'objects', 'noreply', 'verb', 'wrong', 'unknown', 'big'):
+        for kind in ('get', 'getall', 'objects', 'verb', 'wrong', 'unknown'):
             with self.subTest(kind=kind):
                 self.assertServed(kind, instance_path(guests[0].uuid))
-        eventually(lambda: self.bob.get('State') in ('running', 'degraded'))
-        self.assertEqual(self.bus('alice').get('NInstances', MANAGER), 40)
+        self.assertEqual(self.bob.get('NInstances', MANAGER), 40)
         self.assertEqual({g.uuid for g in guests if self.of(g, 'VmState') != 'active'}, set())
+
+    def test_what_fills_the_buses_own_queue_does_no_lasting_harm(self):
+        """These wait in the bus's queue before anybody of ours sees them: all one can do is to read on."""
+        for kind in ('noreply', 'big'):
+            with self.subTest(kind=kind):
+                with self.flood(kind, PATH):
+                    time.sleep(0.5)
+                self.bob.call(PROPERTIES, 'Get', 'ss', (SERVICE, 'Host'), timeout=60 * SLOW)
 
 
 if __name__ == '__main__':
