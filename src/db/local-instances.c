@@ -117,18 +117,20 @@ int local_instance_list_by_host(Store *s, const char *host, ReadDeleted read_del
         return database_leave(d, r);
 }
 
-int local_instance_list_shown(Database *d, const char *host, InstanceList *ret) {
+int local_instances_shown(Database *d, const char *host, int (*f)(Database *d, Instance *row, void *userdata), void *userdata) {
         _cleanup_statement_ sqlite3_stmt *q = NULL;
-        void *items;
         int r;
 
         r = row_select(d, &instances_brief, "WHERE (host = ?1 OR host IS NULL) AND deleted = 0 ORDER BY row", &q);
         if (r >= 0)
                 r = bind_text(d, q, 1, host);
-        if (r >= 0)
-                r = row_read_all(d, &instances_brief, q, &items, &ret->n);
-        if (r >= 0)
-                ret->items = items;
+        while (r >= 0 && (r = database_step(d, q)) > 0) {
+                _cleanup_(instance_done) Instance row = {};
+
+                r = row_read(d, &instances_brief, q, &row);
+                if (r >= 0)
+                        r = f(d, &row, userdata);
+        }
         return r;
 }
 

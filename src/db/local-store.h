@@ -70,8 +70,8 @@ void local_instance_changed(Store *s, const Instance *row);
 void local_instance_gone(Store *s, const char *uuid);
 void local_instances_looked_at(Store *s);      /* the file that is open now is the one that was told of, or all is told anew */
 void local_instance_fault(Store *s, const char *uuid, const char *message, usec_t at);
-/* For local-watch.c: reads the rows of @host and of none. */
-int local_instance_list_shown(Database *d, const char *host, InstanceList *ret);
+/* For local-watch.c: each row of @host and of none, without its object, until @f fails. */
+int local_instances_shown(Database *d, const char *host, int (*f)(Database *d, Instance *row, void *userdata), void *userdata);
 
 /* local-actions.c */
 int local_action_event_start(Store *s, const ActionEvent *event, int64_t *ret_id);

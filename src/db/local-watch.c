@@ -69,18 +69,24 @@ static int tell_faults(Database *d, InstanceWatch *w) {
         return r;
 }
 
-static int tell_all(Database *d, InstanceWatch *w) {
-        _cleanup_(instance_list_done) InstanceList list = {};
+static int tell_row(Database *d, Instance *row, void *userdata) {
+        InstanceWatch *w = userdata;
         int r;
 
-        r = local_instance_list_shown(d, w->host, &list);
-        for (size_t n = 0; r >= 0 && n < list.n; n++)
-                r = read_object_part(d, &list.items[n]);
+        r = read_object_part(d, row);
+        if (r >= 0)
+                w->changed(w, row->uuid, row, NULL, 0);
+        return r;
+}
+
+/* One row at a time: a list of all of them would leave the memory in holes. */
+static int tell_all(Database *d, InstanceWatch *w) {
+        int r;
+
+        w->begin(w);
+        r = local_instances_shown(d, w->host, tell_row, w);
         if (r < 0)
                 return r;
-        w->begin(w);
-        for (size_t n = 0; n < list.n; n++)
-                w->changed(w, list.items[n].uuid, &list.items[n], NULL, 0);
         r = tell_faults(d, w);
         w->end(w);
         return r;
