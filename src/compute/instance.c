@@ -139,11 +139,7 @@ int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, N
         compute_network_give_back(m, c, i, info);
         compute_notify_instance(m, c, i, "shutdown", NOTIFY_END, NULL);
 
-        i->vm_state = VM_DELETED;
-        i->task_state = TASK_NONE;
-        i->power_state = POWER_NOSTATE;
         i->terminated_at = now_realtime();
-        i->cleaned = true;
         r = save_row(m, i, true, e);
         if (r < 0)
                 return r;
@@ -153,6 +149,11 @@ int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, N
         r = m->store->ops->instance_destroy(m->store, i->uuid);
         if (r < 0)
                 return exception_setf(e, EXC_DB_ERROR, "Cannot delete the instance's row: %s", failure_text(r, NULL));
+        /* As the row is now. */
+        i->vm_state = VM_DELETED;
+        i->task_state = TASK_NONE;
+        i->power_state = POWER_NOSTATE;
+        i->cleaned = true;
         resource_tracker_changed(m);
         return 0;
 }

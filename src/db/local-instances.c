@@ -277,7 +277,8 @@ static int destroy(Database *d, const char *uuid) {
         _cleanup_statement_ sqlite3_stmt *q = NULL;
         int r;
 
-        r = database_statement(d, "UPDATE instances SET deleted = 1, deleted_at = ?2 WHERE uuid = ?1 AND deleted = 0", &q);
+        r = database_statement(d, "UPDATE instances SET deleted = 1, deleted_at = ?2, vm_state = 'deleted', task_state = NULL, power_state = 0,"
+                               " terminated_at = coalesce(terminated_at, ?2), cleaned = 1 WHERE uuid = ?1 AND deleted = 0", &q);
         if (r >= 0)
                 r = bind_text(d, q, 1, uuid);
         if (r >= 0)

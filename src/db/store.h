@@ -124,7 +124,9 @@ typedef struct StoreOps {
          * that the row's task_state must be in, or NULL. 1; 0: no such row; -ESTALE: another task_state (UnexpectedTaskStateError in
          * @e, or UnexpectedDeletingTaskStateError when it is deleting). */
         int (*instance_save)(Store *s, Instance *instance, const TaskState *expected_task, NovaException *e);
-        int (*instance_destroy)(Store *s, const char *uuid);            /* soft-deletes; 1 or 0 */
+        /* Soft-deletes, and with it vm_state becomes deleted, task_state and power_state none, terminated_at now unless it is set,
+         * cleaned true: all or nothing. 1 or 0. */
+        int (*instance_destroy)(Store *s, const char *uuid);
         int (*instance_fault_create)(Store *s, const char *uuid, const char *host, int code, const char *message,
                                      const char *details);
         /* Tells @w of all instances there are, then, from any thread, of each change. Of the objects listed at the beginning only
