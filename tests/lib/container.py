@@ -23,7 +23,7 @@ BASE = ['systemd', 'systemd-sysv', 'dbus', 'polkitd', 'libpam-systemd', 'iproute
 HOST = ['rabbitmq-server', 'libvirt0', 'libvirt-daemon', 'libvirt-daemon-system', 'libvirt-daemon-driver-qemu', 'libvirt-clients',
         'qemu-system-x86', 'libjansson4', 'librabbitmq4', 'libsqlite3-0', 'libnl-3-200', 'libnl-route-3-200',
         'dnsmasq-base', 'python3-oslo.messaging', 'python3-oslo.metrics', 'sqlite3', 'qemu-utils', 'genisoimage',
-        'cockpit-ws', 'cockpit-bridge', 'cockpit-system']
+        'cockpit-ws', 'cockpit-bridge', 'cockpit-system', 'sudo']
 # what README's tutorial installs besides, and Debian's own service, whose place the package takes
 GUESTS = HOST + ['python3-nova', 'qemu-utils', 'genisoimage', 'dosfstools', 'mtools', 'nova-compute', 'nova-compute-kvm']
 PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'

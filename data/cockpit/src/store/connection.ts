@@ -28,6 +28,7 @@ export class Connection {
         private ended = new Map<string, End>();         /* jobs that ended since the snapshot, newest last */
         private waiting = new Map<string, (end: End) => void>();
         private asking = false;
+        private early: (() => void)[] | null = null;    /* what signals told while the snapshot was under way, in order */
 
         constructor(private store: Store) {}
 
@@ -55,6 +56,7 @@ export class Connection {
         private leave() {
                 const client = this.client;
                 this.generation++;
+                this.early = null;
                 this.client = null;
                 client?.close();
                 this.ended.clear();
@@ -86,12 +88,12 @@ export class Connection {
                 client.subscribe({ interface: OBJECT_MANAGER, path: ROOT }, (_path, _iface, signal, args) => {
                         const [path, what] = args as [string, never];
                         if (signal === "InterfacesAdded")
-                                this.store.added(path, what);
+                                this.told(() => this.store.add(path, what));
                         else if (signal === "InterfacesRemoved")
-                                this.store.removed(path, what);
+                                this.told(() => this.store.removed(path, what));
                 });
                 client.subscribe({ interface: PROPERTIES, path_namespace: ROOT, member: "PropertiesChanged" },
-                                 (path, _iface, _signal, args) => void this.changed(path, args as [string, Record<string, Variant>, string[]]));
+                                 (path, _iface, _signal, args) => this.told(() => this.changed(path, args as [string, Record<string, Variant>, string[]])));
                 client.subscribe({ interface: MANAGER, path: ROOT }, (_path, _iface, signal, args) => {
                         if (signal === "DriftChanged")
                                 void this.drift();
@@ -106,10 +108,20 @@ export class Connection {
                 void this.leaves();
         }
 
-        /* The snapshot. Its calls go out at once, so what comes by signal meanwhile is for the one or the other side of each. */
+        private told(what: () => void) {
+                if (this.early)
+                        this.early.push(what);
+                else
+                        what();
+        }
+
+        /* The snapshot. Cockpit's bridge may hand on an answer after signals that were sent later (seen with 287), so what signals tell
+           meanwhile is kept and told again behind the snapshot: signals are in order among themselves, and whatever an older one says of
+           something, the last one or the snapshot says what is. */
         private async load() {
                 const generation = this.generation, client = this.client as DBusClient;
                 this.store.phase("loading");
+                this.early = [];
                 try {
                         const roots = [SERVICE, NODE, MANAGER].map(async iface => {
                                 const [values] = await client.call(ROOT, PROPERTIES, "GetAll", [iface], { type: "s" });
@@ -124,6 +136,10 @@ export class Connection {
                         if (generation !== this.generation)
                                 return;
                         this.retries = 0;
+                        const early = this.early ?? [];
+                        this.early = null;
+                        for (const what of early)
+                                what();
                         this.store.phase("ready");
                         void this.drift();
                         void this.stalled();
@@ -134,16 +150,12 @@ export class Connection {
                 }
         }
 
-        private async changed(path: string, [iface, values, invalidated]: [string, Record<string, Variant>, string[]]) {
+        private changed(path: string, [iface, values, invalidated]: [string, Record<string, Variant>, string[]]) {
                 const change = this.store.changed(path, iface, values);
-                if (change && invalidated.length > 0) {
-                        const generation = this.generation;
-                        const [all] = await this.call(path, PROPERTIES, "GetAll", [iface], "s");
-                        if (generation === this.generation)
-                                this.store.changed(path, iface, all as Record<string, Variant>);
-                }
-                if (change && iface === SERVICE && "Stalled" in change || change && iface === JOB && "Stalled" in change)
-                        this.stalled();
+                if (change && invalidated.length > 0)
+                        void this.load();
+                else if (change && (iface === SERVICE || iface === JOB) && "Stalled" in change)
+                        void this.stalled();
         }
 
         private async drift() {

@@ -1,6 +1,5 @@
 /* The one place where this page keeps what the daemon shows: a snapshot, and then each signal in the order in which it came.
-   A signal about an interface whose snapshot has not come yet is older than that snapshot, for both come by one connection,
-   and is dropped. Views are told once for all that came together. */
+   Views are told once for all that came together. */
 import { dictionary, key, type Properties } from "./variant";
 import { INSTANCE, JOB, MANAGER, NODE, ROOT, SERVICE } from "./types";
 import type { Drift, Instance, Job, Leave, Notice, Phase, Stalled, State } from "./types";
@@ -20,7 +19,6 @@ export class Store {
         private next: State = EMPTY;
         private listeners = new Set<() => void>();
         private timer: number | undefined;
-        private seen = new Set<string>();       /* interfaces of the root whose snapshot has come, and "objects" */
         private lastNotice = 0;
         private before: Partial<State> | null = null;   /* what was shown when the service began to stop */
 
@@ -55,10 +53,8 @@ export class Store {
         }
 
         phase(phase: Phase, problem = "") {
-                if (phase === "loading") {
-                        this.seen.clear();
+                if (phase === "loading")
                         this.before = null;
-                }
                 /* a daemon that ends takes apart what it shows, one by one: what was known last is what was before */
                 if (phase === "absent" && this.before && !this.next.service?.Host)
                         this.set(this.before);
@@ -66,32 +62,23 @@ export class Store {
         }
 
         root(iface: string, values: Record<string, Variant>) {
-                this.seen.add(iface);
                 this.set({ [ROOM[iface]]: dictionary(values) });
         }
 
         objects(all: Record<string, Interfaces>) {
-                this.seen.add("objects");
                 this.set({ instances: new Map(), jobs: new Map() });
                 for (const [path, interfaces] of Object.entries(all))
                         this.add(key(path), interfaces);
         }
 
-        private add(path: string, interfaces: Interfaces) {
+        add(path: string, interfaces: Interfaces) {
                 if (interfaces[INSTANCE])
                         this.instances().set(path, { ...dictionary(interfaces[INSTANCE]), path } as unknown as Instance);
                 if (interfaces[JOB])
                         this.jobs().set(path, { ...dictionary(interfaces[JOB]), path } as unknown as Job);
         }
 
-        added(path: string, interfaces: Interfaces) {
-                if (this.seen.has("objects"))
-                        this.add(path, interfaces);
-        }
-
         removed(path: string, interfaces: string[]) {
-                if (!this.seen.has("objects"))
-                        return;
                 if (interfaces.includes(INSTANCE))
                         this.instances().delete(path);
                 if (interfaces.includes(JOB))
@@ -103,8 +90,6 @@ export class Store {
                 const change = dictionary(values);
                 if (path === ROOT && ROOM[iface]) {
                         const room = ROOM[iface];
-                        if (!this.seen.has(iface))
-                                return null;
                         if (iface === SERVICE && change.State === "stopping") {
                                 const { service, node, manager, instances } = this.next;
                                 this.before = { service, node, manager, instances: new Map(instances) };
