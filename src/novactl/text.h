@@ -30,7 +30,7 @@ size_t text_width(const char *s);
  * where something was cut. */
 char *text_cut(const char *s, size_t width);
 
-#define TEXT_SPAN_MAX 32
+#define TEXT_SPAN_MAX 64
 #define TEXT_TIME_MAX 64
 
 /* A span of time in its two largest units: "3min 12s", "5d 2h", "800ms". Writes to @buf and returns it. */
