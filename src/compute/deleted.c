@@ -9,11 +9,19 @@
 #include "basic/log.h"
 #include "compute/compute.h"
 
+/* Deleted here, also after its build had failed; or not deleted yet, and of no host since its build failed. That one has a guest all the
+ * same, when its hypervisor did not answer, was given up, and then did what it had been asked for. */
+static bool should_have_nothing(const ComputeManager *m, const Instance *i) {
+        if (i->deleted)
+                return !i->host || streq(i->host, m->host);
+        return !i->host && i->vm_state == VM_ERROR && i->task_state == TASK_NONE;
+}
+
 static int read_deleted(ComputeManager *m, const char *uuid, Instance *ret) {
         int r;
 
         r = m->store->ops->instance_get(m->store, uuid, READ_DELETED_YES, ret);
-        if (r > 0 && (!ret->deleted || !streq_ptr(ret->host, m->host))) {
+        if (r > 0 && !should_have_nothing(m, ret)) {
                 instance_done(ret);     /* it lives, perhaps again, or is another host's */
                 return 0;
         }
@@ -143,7 +151,7 @@ int compute_clean_deleted_guests(ComputeManager *m, NovaException *e) {
                 _cleanup_(instance_done) Instance i = {};
 
                 if (is_living(&rows, living, guests[n].uuid) || read_deleted(m, guests[n].uuid, &i) <= 0 ||
-                    i.deleted_at == 0 || i.deleted_at + timeout > now_realtime())
+                    (i.deleted ? i.deleted_at : i.updated_at) == 0 || (i.deleted ? i.deleted_at : i.updated_at) + timeout > now_realtime())
                         continue;
                 r = found_guest(m, &i, guests[n].state, (DeletedAction) action);
                 if (r < 0)

@@ -1,7 +1,8 @@
 """Nothing is lost with guests that run: qemu, emulated, below a libvirtd of the test's own, on a network of the host's. The daemon is
-killed at random and at the steps that have two sides; then libvirtd is killed, and stopped so that it does not answer, under requests.
-What is judged is in faultload.py and libvirtload.py; here also taps and addresses. By hand, longer: NOVA_FAULT_KILLS=200
-NOVA_FAULT_OUTAGES=10."""
+killed at random, and libvirtd under requests. By hand, since it takes minutes: NOVA_FAULT_KILLS=60 also at the steps that have two
+sides; NOVA_FAULT_OUTAGES=4 libvirtd is also stopped, so that it does not answer. (Then what it was asked for may yet be done when we
+have given it up, and the client of libvirt 9.0 has been seen to crash inside virNetClient.) What is judged is in faultload.py and
+libvirtload.py; here also taps and addresses."""
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ from novatest import SLOW, eventually  # noqa: E402
 
 KILLS = int(os.environ.get('NOVA_FAULT_KILLS', '5'))
 OUTAGES = int(os.environ.get('NOVA_FAULT_OUTAGES', '2'))
-STEPS = ('domain', 'destroy', 'rescue', 'copying')
+STEPS = ('domain', 'active', 'destroy', 'suspend', 'rescue', 'unrescue', 'copying')
 
 
 class OnGuests(OnLibvirt):
@@ -23,6 +24,7 @@ class OnGuests(OnLibvirt):
     options = {'network': 'name=private, cidr=10.1.0.0/24, bridge=br-fault, dhcp=no'}
     instances, outstanding = 3, 4
     build = {'networks': 'auto'}
+    legal = {'HypervisorUnavailable'}           # requests are taken in also while libvirtd is slow to answer a start
     patience = 10
 
     def setUp(self):
@@ -51,18 +53,20 @@ class OnGuests(OnLibvirt):
 class Killed(OnGuests):
     def test_the_daemon_is_killed_at_random(self):
         self.killed_at_random(KILLS, 0, 0.5, 3)
-        self.rest_and_judge(120)
+        self.rest_and_judge(240)
 
+    @unittest.skipUnless('NOVA_FAULT_KILLS' in os.environ, 'by hand: NOVA_FAULT_KILLS=60')
     def test_the_daemon_is_killed_at_each_step(self):
-        self.killed_at(STEPS, (1,), 60 * SLOW)
-        self.rest_and_judge(120)
+        self.killed_at(STEPS, (1,), 180 * SLOW)
+        self.rest_and_judge(240)
 
 
 class WithoutLibvirt(OnGuests):
     """libvirtd is killed, or does not answer, while requests go on: what was under way fails in words, what comes waits for it or
     says why not, and all is well when it is back."""
-    options = {**OnGuests.options, 'periodic_interval': '5', 'sync_power_state_interval': '5', 'instance_sync_power_state_interval': '5'}
-    legal = {'HypervisorUnavailable'}
+    options = {**OnGuests.options, 'periodic_interval': '5', 'sync_power_state_interval': '5', 'instance_sync_power_state_interval': '5',
+               # what libvirtd does late, after we have given it up
+               'running_deleted_instance_poll_interval': '5'}
     patience = 40
 
     def work(self):
@@ -96,6 +100,7 @@ class WithoutLibvirt(OnGuests):
         self.work()
         self.rest_and_judge(240)     # a libvirtd that has just begun looks at each emulator first
 
+    @unittest.skipUnless('NOVA_FAULT_OUTAGES' in os.environ, 'by hand: NOVA_FAULT_OUTAGES=4')
     def test_libvirtd_does_not_answer(self):
         self.victim.groups['libvirt'].update(keepalive_interval='1', keepalive_count='2', call_timeout='3')
         self.victim.start()

@@ -238,7 +238,7 @@ static int libvirt_undo_snapshot(ComputeDriver *driver, const Instance *i, NovaE
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         _cleanup_(xml_doc_freep) xmlDocPtr doc = NULL;
         _cleanup_exception_ NovaException why = {};
-        int r;
+        int r, state;
 
         if (libvirt_use(&u, driver, "undo_snapshot", e) < 0)
                 return u.r;
@@ -256,7 +256,12 @@ static int libvirt_undo_snapshot(ComputeDriver *driver, const Instance *i, NovaE
         if (virDomainIsActive(domain) == 1) {
                 if (has_agent(doc))
                         (void) virDomainFSThaw(domain, NULL, 0, 0);     /* if it held still */
-                return end_copies(&u, domain, doc, i, e);
+                r = end_copies(&u, domain, doc, i, e);
+                /* Restored, and not yet paused again. */
+                if (r >= 0 && i->vm_state == VM_PAUSED && virDomainGetState(domain, &state, NULL, 0) >= 0 &&
+                    state == VIR_DOMAIN_RUNNING && virDomainSuspend(domain) < 0)
+                        r = libvirt_failed(&u, "Pausing a domain", i, e);
+                return r;
         }
         if ((i->vm_state != VM_ACTIVE && i->vm_state != VM_PAUSED) || virDomainHasManagedSaveImage(domain, 0) != 1)
                 return 0;

@@ -73,18 +73,27 @@ static int define(LibvirtUse *u, const char *xml, const Instance *i, NovaExcepti
         return 0;
 }
 
+static bool is_there(LibvirtUse *u, const char *name) {
+        virNWFilterPtr there = virNWFilterLookupByName(u->connection, name);
+
+        if (there)
+                (void) virNWFilterFree(there);
+        return there;
+}
+
+/* The first guests of a host may come together: each would make them, and one is told that another has. */
 static int define_base(LibvirtUse *u, NovaException *e) {
         for (size_t n = 0; n < ELEMENTSOF(base_filters); n++) {
-                virNWFilterPtr there = virNWFilterLookupByName(u->connection, base_filters[n].name);
+                _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
                 int r;
 
-                if (there) {
-                        (void) virNWFilterFree(there);
+                if (is_there(u, base_filters[n].name))
                         continue;
-                }
-                r = define(u, base_filters[n].xml, NULL, e);
-                if (r < 0)
-                        return r;
+                r = define(u, base_filters[n].xml, NULL, &x);
+                if (r >= 0 || is_there(u, base_filters[n].name))
+                        continue;
+                exception_move(e, &x);
+                return r;
         }
         return 0;
 }
