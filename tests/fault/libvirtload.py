@@ -1,5 +1,6 @@
 """The load of faultload.py on guests of libvirt, below a libvirtd that stays while the daemon is killed (tests/lib/with-libvirt), and
 what else is judged then: what libvirt has, the files of instances_path, images and snapshots, the taps of this network."""
+import contextlib
 import os
 import re
 import shutil
@@ -30,10 +31,20 @@ class Libvirt:
     def __init__(self, uri):
         if not os.environ.get('WITH_LIBVIRT'):
             raise unittest.SkipTest('to be run by tests/lib/with-libvirt')
-        self.uri, self.pid = uri, int(os.environ['LIBVIRTD_PID'])
+        self.uri = uri
+        Libvirt.pid = Libvirt.pid or int(os.environ['LIBVIRTD_PID'])
         # whoever leaves last takes the guests of the test driver along
-        self.holder = self.process = None
-        self.hold()
+        self.holder = None
+        if self.answers():
+            self.hold()
+        else:                                   # it has been seen to end by itself
+            self.start()
+
+    pid = process = None                        # of the one that runs; a test may have begun it for those that follow
+
+    def answers(self):
+        return subprocess.run(['virsh', '-q', '-c', self.uri, 'version'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              check=False).returncode == 0
 
     def hold(self):
         if self.uri.startswith('test'):
@@ -68,19 +79,24 @@ class Libvirt:
 
     def kill(self):
         self.close()
-        self.signal(signal.SIGKILL)
-        if self.process:
-            self.process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            self.signal(signal.SIGKILL)
+        if Libvirt.process:
+            Libvirt.process.wait()
         else:                                   # a child of with-libvirt, which waits for it
-            eventually(lambda: not os.path.exists('/proc/%d/exe' % self.pid) or not os.path.realpath('/proc/%d/exe' % self.pid).endswith('libvirtd'))
+            def gone():
+                try:
+                    return not os.readlink('/proc/%d/exe' % self.pid).endswith('libvirtd')
+                except OSError:
+                    return True
+            eventually(gone)
 
     def start(self):
         with open(os.environ['LIBVIRT_LOG'], 'ab') as log:
-            self.process = subprocess.Popen(['libvirtd', '-f', os.path.join(os.environ['WITH_LIBVIRT'], 'etc', 'libvirtd.conf')],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.pid = self.process.pid
-        eventually(lambda: subprocess.run(['virsh', '-q', '-c', self.uri, 'version'], stdout=subprocess.DEVNULL,
-                                          stderr=subprocess.DEVNULL, check=False).returncode == 0, 20, 'libvirtd')
+            Libvirt.process = subprocess.Popen(['libvirtd', '-f', os.path.join(os.environ['WITH_LIBVIRT'], 'etc', 'libvirtd.conf')],
+                                               stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        Libvirt.pid = Libvirt.process.pid
+        eventually(self.answers, 20, 'libvirtd')
         self.hold()
 
 
@@ -137,6 +153,8 @@ class OnLibvirt(unittest.TestCase):
 
     def clean(self):
         self.victim.close()
+        if not self.libvirt.answers():
+            self.libvirt.start()
         for guest in self.libvirt.guests():
             self.libvirt.virsh('destroy', guest, check=False)
             self.libvirt.virsh('undefine', '--managed-save', guest, check=False)

@@ -19,7 +19,7 @@
 /* Whether files in instances_path can be opened past the host's cache. Tried once. */
 static bool direct_io(LibvirtDriver *d) {
         char path[4096];
-        int fd, works;
+        int fd, works, why;
 
         pthread_mutex_lock(&d->lock);
         works = d->direct_io;
@@ -27,14 +27,20 @@ static bool direct_io(LibvirtDriver *d) {
         if (works >= 0)
                 return works;
 
-        snprintf(path, sizeof path, "%s/.directio.test.%d", d->instances_path, (int) getpid());
-        fd = open(path, O_CREAT | O_WRONLY | O_DIRECT | O_CLOEXEC, 0600);
+        /* Without a name, so that nothing is left of it should we end now; not every file system can. */
+        fd = open(d->instances_path, O_TMPFILE | O_WRONLY | O_DIRECT | O_CLOEXEC, 0600);
+        if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+                snprintf(path, sizeof path, "%s/.directio.test.%d", d->instances_path, (int) getpid());
+                fd = open(path, O_CREAT | O_WRONLY | O_DIRECT | O_CLOEXEC, 0600);
+                why = errno;
+                (void) unlink(path);            /* it may be there all the same */
+                errno = why;
+        }
         if (fd < 0 && errno != EINVAL)
                 return false;                   /* nothing can be made there now: that is no answer */
         works = fd >= 0;
         if (fd >= 0)
                 (void) close(fd);
-        (void) unlink(path);
         pthread_mutex_lock(&d->lock);
         d->direct_io = works;
         pthread_mutex_unlock(&d->lock);
