@@ -4,17 +4,10 @@
 
 #include <errno.h>
 
+#include "basic/text-util.h"
+#include "bus/options.h"
+
 #define REASON_MAX 255          /* characters: the column's width in Nova */
-#define SHOWN_MAX 64            /* bytes of somebody's text in a sentence of ours */
-
-/* How much of @s to show in a sentence: not all of what may be megabytes, and no half character. */
-static int shown_length(const char *s) {
-        size_t n = strnlen(s, SHOWN_MAX);
-
-        while (s[n] && n > 0 && (s[n] & 0xc0) == 0x80)
-                n--;
-        return (int) n;
-}
 
 int bus_refuse_options(sd_bus_message *m, sd_bus_error *error) {
         const char *option;
@@ -30,7 +23,7 @@ int bus_refuse_options(sd_bus_message *m, sd_bus_error *error) {
                 return r;
         if (r > 0)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "Unknown option '%.*s': %s takes none",
-                                         shown_length(option), option, sd_bus_message_get_member(m));
+                                         bus_shown(option), option, sd_bus_message_get_member(m));
         return 0;
 }
 
@@ -171,14 +164,6 @@ int bus_verb_enable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return set_enabled(b, m, true, NULL, error);
 }
 
-static size_t characters(const char *s) {
-        size_t n = 0;
-
-        for (; *s; s++)
-                n += (*s & 0xc0) != 0x80;
-        return n;
-}
-
 int bus_verb_disable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const char *reason;
         Bus *b = userdata;
@@ -187,9 +172,9 @@ int bus_verb_disable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         r = sd_bus_message_read(m, "s", &reason);
         if (r < 0)
                 return r;
-        if (characters(reason) > REASON_MAX)
+        if (text_characters(reason) > REASON_MAX)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "The reason has %zu characters, at most %d are kept",
-                                         characters(reason), REASON_MAX);
+                                         text_characters(reason), REASON_MAX);
         r = bus_verb_authorize(b, m, "disable", ACTION_MANAGE_SERVICE, NULL, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
@@ -208,7 +193,7 @@ static bool task_exists(Manager *m, const char *name) {
 
 static int no_such_task(const char *name, sd_bus_error *error) {
         return sd_bus_error_setf(error, BUS_ERROR_NO_SUCH_TASK, "There is no periodic task '%.*s': see the property PeriodicTasks",
-                                 shown_length(name), name);
+                                 bus_shown(name), name);
 }
 
 int bus_verb_run_periodic_task(sd_bus_message *m, void *userdata, sd_bus_error *error) {

@@ -8,6 +8,7 @@
 
 #include "basic/base64.h"
 #include "basic/json.h"
+#include "basic/text-util.h"
 #include "bus/instance-call.h"
 #include "compute/instance-states.h"
 #include "compute/manager.h"
@@ -22,24 +23,9 @@ static int refuse(VerbCall *c, const char *sentence) {
         return sd_bus_error_setf(c->error, SD_BUS_ERROR_INVALID_ARGS, "%s: %s", c->verb->what, sentence);
 }
 
-static size_t characters(const char *s) {
-        size_t n = 0;
-
-        for (; *s; s++)
-                n += ((unsigned char) *s & 0xc0) != 0x80;
-        return n;
-}
-
-static bool has_control(const char *s) {
-        for (; *s; s++)
-                if ((unsigned char) *s < 0x20 || *s == 0x7f)
-                        return true;
-        return false;
-}
-
 /* A text of one line, of 1 to @max characters, into the arguments. */
 static int set_text(VerbCall *c, const char *what, const char *text, size_t max, const char *argument) {
-        if (!*text || characters(text) > max || has_control(text))
+        if (!*text || text_characters(text) > max || text_has_control(text))
                 return sd_bus_error_setf(c->error, SD_BUS_ERROR_INVALID_ARGS, "%s: %s must have 1 to %zu characters, and no control characters",
                                          c->verb->what, what, max);
         return json_object_set_new(c->args, argument, json_string(text)) < 0 ? -ENOMEM : 0;
@@ -174,7 +160,7 @@ static int read_metadata(VerbCall *c) {
         json_object_foreach(given, key, value) {
                 const char *text = json_string_value(value);
 
-                if (!*key || characters(key) > 255 || characters(text) > 255)
+                if (!*key || text_characters(key) > 255 || text_characters(text) > 255)
                         return refuse(c, "keys must have 1 to 255 characters, values may have 255");
                 n += *text != '\0';
                 if (json_object_set_new(diff, key, *text ? json_pack("[s, s]", "+", text) : json_pack("[s]", "-")) < 0)
@@ -203,7 +189,7 @@ static int read_file(VerbCall *c) {
         r = sd_bus_message_read(c->message, "s", &path);
         if (r < 0)
                 return r;
-        if (*path != '/' || strlen(path) > PATH_MAX_GUEST || has_control(path))
+        if (*path != '/' || strlen(path) > PATH_MAX_GUEST || text_has_control(path))
                 return refuse(c, "path must begin with / and may have 4096 bytes, and no control characters");
         encoded = base64_encode(path, strlen(path));
         if (!encoded || json_object_set_new(c->args, "path", json_string(encoded)) < 0)

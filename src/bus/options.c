@@ -5,13 +5,10 @@
 #include <string.h>
 
 #include "basic/base64.h"
+#include "basic/text-util.h"
 
 int bus_shown(const char *s) {
-        size_t n = strnlen(s, SHOWN_MAX);
-
-        while (s[n] && n > 0 && ((unsigned char) s[n] & 0xc0) == 0x80)
-                n--;
-        return (int) n;
+        return (int) text_cut_bytes(s, SHOWN_MAX);
 }
 
 static int too_many(sd_bus_error *error) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+#include "basic/text-util.h"
 #include "basic/base64.h"
 #include "basic/json.h"
 #include "compute/flavor.h"
@@ -121,14 +122,8 @@ static json_t *flavor_object(const Flavor *f) {
                                              "deleted", 0));
 }
 
-/* No character is cut in two. */
 static json_t *cut_text(const char *text) {
-        size_t n = strlen(text);
-
-        if (n > SYSTEM_METADATA_MAX)
-                for (n = SYSTEM_METADATA_MAX; n > 0 && ((unsigned char) text[n] & 0xc0) == 0x80; n--)
-                        ;
-        return json_stringn(text, n);
+        return json_stringn(text, text_cut_bytes(text, SYSTEM_METADATA_MAX));
 }
 
 /* What the instance remembers of its image; numbers are texts there. */

@@ -7,6 +7,7 @@
 
 #include "basic/id.h"
 #include "basic/json.h"
+#include "basic/text-util.h"
 #include "compute/flavor.h"
 #include "network/ip.h"
 #include "network/requested.h"
@@ -44,11 +45,7 @@ const CreateKey *create_key_find(const char *name) {
 
 /* How much of @s to show: no half character. */
 static int shown(const char *s) {
-        size_t n = strnlen(s, SHOWN_MAX);
-
-        while (s[n] && n > 0 && ((unsigned char) s[n] & 0xc0) == 0x80)
-                n--;
-        return (int) n;
+        return (int) text_cut_bytes(s, SHOWN_MAX);
 }
 
 static int refuse(NovaException *e, const char *key, const char *value, const char *wanted) {
@@ -59,31 +56,16 @@ static int missing(NovaException *e, const char *what) {
         return exception_setf(e, EXC_INVALID_INPUT, "Invalid input received: %s", what);
 }
 
-static size_t characters(const char *s) {
-        size_t n = 0;
-
-        for (; *s; s++)
-                n += ((unsigned char) *s & 0xc0) != 0x80;
-        return n;
-}
-
-static bool has_control(const char *s) {
-        for (; *s; s++)
-                if ((unsigned char) *s < 0x20 || *s == 0x7f)
-                        return true;
-        return false;
-}
-
 /* A text of one line that is not empty. */
 static int check_text(const char *key, const char *value, size_t max, NovaException *e) {
         if (!value)
                 return 0;
         if (!*value)
                 return refuse(e, key, value, "may not be empty");
-        if (characters(value) > max)
+        if (text_characters(value) > max)
                 return exception_setf(e, EXC_INVALID_INPUT, "Invalid input received: %s has %zu characters, but may have %zu", key,
-                                      characters(value), max);
-        if (has_control(value))
+                                      text_characters(value), max);
+        if (text_has_control(value))
                 return refuse(e, key, value, "may have no control characters");
         return 0;
 }
@@ -241,9 +223,9 @@ static int check_metadata(const json_t *metadata, NovaException *e) {
                 return exception_setf(e, EXC_INVALID_INPUT, "Invalid input received: metadata has %zu items, but may have %d",
                                       json_object_size(metadata), METADATA_MAX);
         json_object_foreach((json_t *) metadata, key, value) {
-                if (!*key || characters(key) > TEXT_MAX)
+                if (!*key || text_characters(key) > TEXT_MAX)
                         return refuse(e, "a key of metadata", key, "must have 1 to 255 characters");
-                if (characters(json_string_value(value)) > TEXT_MAX)
+                if (text_characters(json_string_value(value)) > TEXT_MAX)
                         return refuse(e, "the value of metadata", key, "may have 255 characters");
         }
         return 0;
@@ -287,7 +269,7 @@ static int check_rest(const CreateProperties *p, NovaException *e) {
         if (p->user_data && strlen(p->user_data) > USER_DATA_MAX)
                 return exception_setf(e, EXC_INVALID_INPUT, "Invalid input received: user_data has %zu bytes in base64, but may have %d",
                                       strlen(p->user_data), USER_DATA_MAX);
-        if (p->admin_password && (!*p->admin_password || strlen(p->admin_password) > TEXT_MAX || has_control(p->admin_password)))
+        if (p->admin_password && (!*p->admin_password || strlen(p->admin_password) > TEXT_MAX || text_has_control(p->admin_password)))
                 return missing(e, "admin_password must be 1 to 255 bytes without control characters");
         return 0;
 }

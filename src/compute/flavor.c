@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "basic/text-util.h"
+
 #define SHOWN_MAX 60                    /* characters of a value in an error */
 #define NAME_MAX_FLAVOR 255
 #define EXTRA_SPECS_MAX 64
@@ -54,23 +56,6 @@ static int refuse_whole(const Reader *r, const char *why) {
                               strempty(r->flavor.name), why);
 }
 
-/* Up to ten digits. -EINVAL, -ERANGE. */
-static int read_size(const char *text, int64_t least, int64_t *ret) {
-        int64_t n = 0;
-
-        if (!*text || strlen(text) > 10)
-                return -EINVAL;
-        for (; *text; text++) {
-                if (*text < '0' || *text > '9')
-                        return -EINVAL;
-                n = n * 10 + (*text - '0');
-        }
-        if (n < least || n > FLAVOR_SIZE_MAX)
-                return -ERANGE;
-        *ret = n;
-        return 0;
-}
-
 static bool is_name(const char *s) {
         size_t n = strlen(s);
 
@@ -115,7 +100,7 @@ static int set_pair(Reader *r, const char *key, const char *value) {
                 if (r->seen & 1u << n)
                         return refuse(r, key, value, "is given twice");
                 r->seen |= 1u << n;
-                if (read_size(value, sizes[n].least, &SIZE(&r->flavor, n)) < 0)
+                if (text_decimal(value, 10, sizes[n].least, FLAVOR_SIZE_MAX, &SIZE(&r->flavor, n)) < 0)
                         return refuse(r, key, value, sizes[n].least > 0 ? "must be a number from 1 to 2147483647"
                                                                         : "must be a number from 0 to 2147483647");
                 return 0;

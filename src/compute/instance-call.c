@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "basic/text-util.h"
 #include "basic/json.h"
 #include "basic/log.h"
 #include "compute/build.h"
@@ -324,17 +325,6 @@ static char *message_text(int r, const NovaException *e) {
         return strdup(foreign ? e->class_name : failure_text(r, e));
 }
 
-/* No character is cut in two. */
-static void cut_utf8(char *text, size_t max) {
-        size_t n = strlen(text);
-
-        if (n <= max)
-                return;
-        for (n = max; n > 0 && ((unsigned char) text[n] & 0xc0) == 0x80; n--)
-                ;
-        text[n] = '\0';
-}
-
 void instance_fault_record(ComputeManager *m, const char *uuid, int r, const NovaException *why) {
         bool novas = exception_is_set(why) && streq(strempty(why->module), exception_class_module(EXC_NOVA));
         _cleanup_free_ char *message = message_text(r, why), *details = NULL;
@@ -343,7 +333,7 @@ void instance_fault_record(ComputeManager *m, const char *uuid, int r, const Nov
         if (code == 500)
                 details = traceback_text(r, why);
         if (message)
-                cut_utf8(message, FAULT_MESSAGE_MAX);
+                message[text_cut_bytes(message, FAULT_MESSAGE_MAX)] = '\0';
         q = m->store->ops->instance_fault_create(m->store, uuid, m->host, code, strempty(message), strempty(details));
         if (q < 0)
                 log_warning("Cannot record the fault of instance %s: %s", uuid, failure_text(q, NULL));

@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #include "basic/id.h"
+#include "basic/text-util.h"
 
 #define SHOWN_MAX 60            /* characters of a value in an error */
 
@@ -37,22 +38,6 @@ static int refuse(const Reader *r, const char *key, const char *value, const cha
 static int refuse_whole(const Reader *r, const char *name, const char *why) {
         return exception_setf(r->e, EXC_INVALID_CONFIGURATION, "%s: [DEFAULT] %s '%.*s': %s", r->origin, r->option, SHOWN_MAX,
                               strempty(name), why);
-}
-
-static int read_number(const char *value, int64_t low, int64_t high, int64_t *ret) {
-        int64_t n = 0;
-
-        if (!*value || strlen(value) > 9)
-                return -EINVAL;
-        for (const char *c = value; *c; c++) {
-                if (*c < '0' || *c > '9')
-                        return -EINVAL;
-                n = n * 10 + (*c - '0');
-        }
-        if (n < low || n > high)
-                return -ERANGE;
-        *ret = n;
-        return 0;
 }
 
 /* An interface's name as the kernel takes it, without what would be odd in a path or a program's arguments. */
@@ -234,7 +219,7 @@ static int add_cidr(const Reader *r, const char *value, DeclaredNetwork *n) {
 static int set_number(const Reader *r, const char *key, const char *value, int64_t low, int64_t high, int64_t *ret) {
         char why[80];
 
-        if (read_number(value, low, high, ret) >= 0)
+        if (text_decimal(value, 9, low, high, ret) >= 0)
                 return 0;
         (void) snprintf(why, sizeof why, "must be a number from %lld to %lld", (long long) low, (long long) high);
         return refuse(r, key, value, why);

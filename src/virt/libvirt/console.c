@@ -96,21 +96,29 @@ static const char *log_of(xmlDocPtr doc) {
         return NULL;
 }
 
+/* The path is @ret_doc's. */
+static int log_of_domain(LibvirtUse *u, const Instance *i, xmlDocPtr *ret_doc, const char **ret, NovaException *e) {
+        _cleanup_(domain_freep) virDomainPtr domain = NULL;
+        int r;
+
+        r = libvirt_domain_and_xml(u, i, 0, &domain, ret_doc, e);
+        if (r < 0)
+                return r;
+        *ret = log_of(*ret_doc);
+        return !*ret || strlen(*ret) > 4096 ? no_console(e) : 0;
+}
+
 static int libvirt_get_console_output(ComputeDriver *driver, const Instance *i, size_t max_bytes, char **ret, NovaException *e) {
         _libvirt_use_ LibvirtUse u = {};
-        _cleanup_(domain_freep) virDomainPtr domain = NULL;
         _cleanup_(xml_doc_freep) xmlDocPtr doc = NULL;
         const char *path;
         int r;
 
         if (libvirt_use(&u, driver, "get_console_output", e) < 0)
                 return u.r;
-        r = libvirt_domain_and_xml(&u, i, 0, &domain, &doc, e);
+        r = log_of_domain(&u, i, &doc, &path, e);
         if (r < 0)
                 return r;
-        path = log_of(doc);
-        if (!path || strlen(path) > 4096)
-                return no_console(e);
         return read_log(path, MIN(max_bytes ?: SIZE_MAX, (size_t) 16 << 20), ret, e);
 }
 
@@ -196,7 +204,6 @@ static int read_since(const char *path, ConsolePosition *p, size_t max_bytes, Co
 static int libvirt_follow_console(ComputeDriver *driver, const Instance *i, ConsolePosition *p, size_t max_bytes, ConsoleText *ret,
                                   NovaException *e) {
         _libvirt_use_ LibvirtUse u = {};
-        _cleanup_(domain_freep) virDomainPtr domain = NULL;
         _cleanup_(xml_doc_freep) xmlDocPtr doc = NULL;
         _cleanup_(console_text_done) ConsoleText text = {};
         const char *path;
@@ -204,12 +211,9 @@ static int libvirt_follow_console(ComputeDriver *driver, const Instance *i, Cons
 
         if (libvirt_use(&u, driver, "follow_console", e) < 0)
                 return u.r;
-        r = libvirt_domain_and_xml(&u, i, 0, &domain, &doc, e);
+        r = log_of_domain(&u, i, &doc, &path, e);
         if (r < 0)
                 return r;
-        path = log_of(doc);
-        if (!path || strlen(path) > 4096)
-                return no_console(e);
         text.path = strdup(path);
         text.data = malloc(max_bytes + 1);
         if (!text.path || !text.data)

@@ -162,6 +162,16 @@ PowerState fixture_guest(Fixture *f, unsigned n) {
         return f->real->get_info(f->driver, &i, &info, &e) < 0 ? POWER_NOSTATE : info.state;
 }
 
+void fixture_expect(Fixture *f, unsigned n, VmState vm, TaskState task, PowerState power, PowerState guest) {
+        _cleanup_(instance_done) Instance i = {};
+
+        fixture_read(f, n, &i);
+        if (i.vm_state != vm || i.task_state != task || i.power_state != power || fixture_guest(f, n) != guest)
+                fail_msg("instance %u: %s, %s, %s, guest %s", n, vm_state_to_string(i.vm_state),
+                         i.task_state == TASK_NONE ? "no task" : task_state_to_string(i.task_state),
+                         power_state_to_string(i.power_state), power_state_to_string(fixture_guest(f, n)));
+}
+
 int64_t fixture_query(Fixture *f, const char *sql) {
         _cleanup_free_ char *path = NULL;
         sqlite3_stmt *statement = NULL;

@@ -47,6 +47,8 @@ void fixture_instance(Fixture *f, unsigned n, VmState vm, TaskState task, PowerS
 /* Reads it anew, deleted or not; fails the test if it is not there. */
 void fixture_read(Fixture *f, unsigned n, Instance *ret);
 PowerState fixture_guest(Fixture *f, unsigned n);       /* POWER_NOSTATE: there is none */
+/* Fails the test, naming all of it, if row and guest are not so. */
+void fixture_expect(Fixture *f, unsigned n, VmState vm, TaskState task, PowerState power, PowerState guest);
 /* The first column of the first row of a query, as a number; -1 = no row. */
 int64_t fixture_query(Fixture *f, const char *sql);
 /* Makes the row of services that the tracker wants. */

@@ -22,16 +22,6 @@ static int setup(void **state _unused_) {
         return 0;
 }
 
-static void expect(Fixture *f, unsigned n, VmState vm, TaskState task, PowerState power, PowerState guest) {
-        _cleanup_(instance_done) Instance i = {};
-
-        fixture_read(f, n, &i);
-        if (i.vm_state != vm || i.task_state != task || i.power_state != power || fixture_guest(f, n) != guest)
-                fail_msg("instance %u: %s, %s, %s, guest %s", n, vm_state_to_string(i.vm_state),
-                         i.task_state == TASK_NONE ? "no task" : task_state_to_string(i.task_state),
-                         power_state_to_string(i.power_state), power_state_to_string(fixture_guest(f, n)));
-}
-
 static Fixture *started(const char *const *assignments) {
         Fixture *f = fixture_new(assignments);
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
@@ -57,10 +47,10 @@ static void those_that_run_are_shut_down_and_stay_active(void **state _unused_) 
         assert_int_equal(compute_sync_power_states(f->m, f->context, &e), 0);
         fixture_settle(f);
         assert_int_equal(done_called, 1);
-        expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_SHUTDOWN);
-        expect(f, 1, VM_RESCUED, TASK_NONE, POWER_RUNNING, POWER_SHUTDOWN);
-        expect(f, 2, VM_STOPPED, TASK_NONE, POWER_SHUTDOWN, POWER_SHUTDOWN);
-        expect(f, 3, VM_PAUSED, TASK_NONE, POWER_PAUSED, POWER_PAUSED);
+        fixture_expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_SHUTDOWN);
+        fixture_expect(f, 1, VM_RESCUED, TASK_NONE, POWER_RUNNING, POWER_SHUTDOWN);
+        fixture_expect(f, 2, VM_STOPPED, TASK_NONE, POWER_SHUTDOWN, POWER_SHUTDOWN);
+        fixture_expect(f, 3, VM_PAUSED, TASK_NONE, POWER_PAUSED, POWER_PAUSED);
 }
 
 static void they_are_left_where_the_host_is_configured_so(void **state _unused_) {
@@ -70,7 +60,7 @@ static void they_are_left_where_the_host_is_configured_so(void **state _unused_)
         compute_host_goes_down(f->m, now_monotonic() + USEC_PER_MINUTE, on_done, NULL);
         assert_int_equal(done_called, 1);
         fixture_settle(f);
-        expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
+        fixture_expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
 }
 
 static const ComputeDriverOps *real;
@@ -117,17 +107,17 @@ static void a_shutdown_that_is_called_off_starts_them_again(void **state _unused
         compute_host_goes_down(f->m, now_monotonic() + USEC_PER_MINUTE, on_done, NULL);
         fixture_wait(f, is_done);
         fixture_settle(f);
-        expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_SHUTDOWN);
+        fixture_expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_SHUTDOWN);
         compute_host_stays_up(f->m);
         fixture_settle(f);
-        expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
-        expect(f, 2, VM_STOPPED, TASK_NONE, POWER_SHUTDOWN, POWER_SHUTDOWN);
+        fixture_expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
+        fixture_expect(f, 2, VM_STOPPED, TASK_NONE, POWER_SHUTDOWN, POWER_SHUTDOWN);
         assert_int_equal(done_called, 1);
         /* and it may go down again */
         compute_host_goes_down(f->m, now_monotonic() + USEC_PER_MINUTE, on_done, NULL);
         done_called = 0;
         fixture_wait(f, is_done);
-        expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_SHUTDOWN);
+        fixture_expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_SHUTDOWN);
 }
 
 static void a_hypervisor_that_is_away_keeps_nobody(void **state _unused_) {
@@ -137,7 +127,7 @@ static void a_hypervisor_that_is_away_keeps_nobody(void **state _unused_) {
         f->ops.list_instance_uuids = NULL;
         compute_host_goes_down(f->m, now_monotonic() + USEC_PER_MINUTE, on_done, NULL);
         fixture_wait(f, is_done);
-        expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
+        fixture_expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
 }
 
 int main(void) {

@@ -40,16 +40,6 @@ static void each_pair_of_states_has_one_verdict(void **state _unused_) {
                         fail_msg("row %zu: verdict %d", n, power_verdict(rows[n].vm, rows[n].db, rows[n].guest, rows[n].exists));
 }
 
-static void expect(Fixture *f, unsigned n, VmState vm, TaskState task, PowerState power, PowerState guest) {
-        _cleanup_(instance_done) Instance i = {};
-
-        fixture_read(f, n, &i);
-        if (i.vm_state != vm || i.task_state != task || i.power_state != power || fixture_guest(f, n) != guest)
-                fail_msg("instance %u: %s, %s, %s, guest %s", n, vm_state_to_string(i.vm_state),
-                         i.task_state == TASK_NONE ? "no task" : task_state_to_string(i.task_state),
-                         power_state_to_string(i.power_state), power_state_to_string(fixture_guest(f, n)));
-}
-
 static Fixture *started(const char *const *assignments) {
         Fixture *f = fixture_new(assignments);
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
@@ -75,14 +65,14 @@ static void a_full_pass_puts_every_row_right_and_leaves_tasks_alone(void **state
         assert_int_equal(compute_sync_power_states(f->m, f->context, &e), 0);
         fixture_settle(f);
 
-        expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
-        expect(f, 1, VM_STOPPED, TASK_NONE, POWER_SHUTDOWN, POWER_SHUTDOWN);
-        expect(f, 2, VM_STOPPED, TASK_NONE, POWER_SHUTDOWN, POWER_SHUTDOWN);
-        expect(f, 3, VM_STOPPED, TASK_NONE, POWER_SHUTDOWN, POWER_SHUTDOWN);
-        expect(f, 4, VM_ACTIVE, TASK_REBOOTING, POWER_RUNNING, POWER_SHUTDOWN);
-        expect(f, 5, VM_ACTIVE, TASK_NONE, POWER_NOSTATE, POWER_NOSTATE);
-        expect(f, 6, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
-        expect(f, 7, VM_ERROR, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
+        fixture_expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
+        fixture_expect(f, 1, VM_STOPPED, TASK_NONE, POWER_SHUTDOWN, POWER_SHUTDOWN);
+        fixture_expect(f, 2, VM_STOPPED, TASK_NONE, POWER_SHUTDOWN, POWER_SHUTDOWN);
+        fixture_expect(f, 3, VM_STOPPED, TASK_NONE, POWER_SHUTDOWN, POWER_SHUTDOWN);
+        fixture_expect(f, 4, VM_ACTIVE, TASK_REBOOTING, POWER_RUNNING, POWER_SHUTDOWN);
+        fixture_expect(f, 5, VM_ACTIVE, TASK_NONE, POWER_NOSTATE, POWER_NOSTATE);
+        fixture_expect(f, 6, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
+        fixture_expect(f, 7, VM_ERROR, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
 }
 
 static void a_row_that_moved_to_another_host_is_left(void **state _unused_) {
@@ -98,7 +88,7 @@ static void a_row_that_moved_to_another_host_is_left(void **state _unused_) {
         assert_int_equal(f->store->ops->instance_save(f->store, &i, NULL, &e), 1);
 
         compute_sync_instance(f->m, fixture_uuid(0, uuid));
-        expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_SHUTDOWN);
+        fixture_expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_SHUTDOWN);
 }
 
 static PowerState wanted;
@@ -135,7 +125,7 @@ static void an_event_of_the_hypervisor_is_in_the_store_within_a_second(void **st
         }
         /* That it counts as stopped waits until it has settled. */
         fixture_settle(f);
-        expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_SHUTDOWN, POWER_SHUTDOWN);
+        fixture_expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_SHUTDOWN, POWER_SHUTDOWN);
 }
 
 static void a_guest_that_stays_off_counts_as_stopped_once_settled(void **state _unused_) {
@@ -146,7 +136,7 @@ static void a_guest_that_stays_off_counts_as_stopped_once_settled(void **state _
         fixture_instance(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
         assert_int_equal(fake_driver_set_guest_state(f->driver, fixture_uuid(0, uuid), POWER_SHUTDOWN), 0);
         fixture_wait(f, is_stopped);
-        expect(f, 0, VM_STOPPED, TASK_NONE, POWER_SHUTDOWN, POWER_SHUTDOWN);
+        fixture_expect(f, 0, VM_STOPPED, TASK_NONE, POWER_SHUTDOWN, POWER_SHUTDOWN);
 }
 
 static void a_guest_that_comes_back_before_it_settles_stays_active(void **state _unused_) {
@@ -165,7 +155,7 @@ static void a_guest_that_comes_back_before_it_settles_stays_active(void **state 
         while (f->m->settling.n > 0 && now_monotonic() < deadline)
                 assert_true(sd_event_run(f->event, 10 * USEC_PER_MSEC) >= 0);
         fixture_settle(f);
-        expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
+        fixture_expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
 }
 
 static void events_can_be_switched_off(void **state _unused_) {
@@ -176,7 +166,7 @@ static void events_can_be_switched_off(void **state _unused_) {
         fixture_instance(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
         assert_int_equal(fake_driver_set_guest_state(f->driver, fixture_uuid(0, uuid), POWER_PAUSED), 0);
         fixture_settle(f);
-        expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_PAUSED);
+        fixture_expect(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_PAUSED);
 }
 
 static void a_guest_without_a_row_is_named_once_and_left_alone(void **state _unused_) {
@@ -204,7 +194,7 @@ static void a_stop_that_fails_leaves_no_task(void **state _unused_) {
 
         fixture_instance(f, 0, VM_STOPPED, TASK_NONE, POWER_SHUTDOWN, POWER_RUNNING);
         compute_sync_instance(f->m, fixture_uuid(0, uuid));
-        expect(f, 0, VM_STOPPED, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
+        fixture_expect(f, 0, VM_STOPPED, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
 }
 
 static void a_pass_without_a_hypervisor_is_one_error(void **state _unused_) {
