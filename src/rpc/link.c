@@ -18,6 +18,7 @@
 #define PROVEN_AFTER (10 * USEC_PER_SEC)
 #define SAY_AGAIN_AFTER (60 * USEC_PER_SEC)
 #define WAIT_LIMIT_WITHOUT_HEARTBEAT (60 * USEC_PER_SEC)
+#define GOODBYE_LIMIT (1 * USEC_PER_SEC)
 
 static void link_schedule(Link *l);
 
@@ -34,6 +35,7 @@ static void set_state(Link *l, RpcLinkState state, usec_t next_try) {
 
         pthread_mutex_lock(&l->lock);
         l->status.state = state;
+        l->status.logged_in = state == RPC_LINK_CONNECTED;
         l->status.next_try = next_try;
         l->status.attempt = l->failures;
         snprintf(l->status.address, sizeof l->status.address, v6 ? "[%s]:%u" : "%s:%u", h->host, h->port);
@@ -53,13 +55,6 @@ void link_status(Link *l, LinkStatus *ret) {
         pthread_mutex_lock(&l->lock);
         *ret = l->status;
         pthread_mutex_unlock(&l->lock);
-}
-
-bool link_is_connected(Link *l) {
-        LinkStatus s;
-
-        link_status(l, &s);
-        return s.state == RPC_LINK_CONNECTED;
 }
 
 void link_set_consumers(Link *l, unsigned n) {
@@ -392,6 +387,9 @@ static int link_open(Link *l) {
         if (r < 0)
                 return r;
 
+        pthread_mutex_lock(&l->lock);
+        l->status.logged_in = true;
+        pthread_mutex_unlock(&l->lock);
         l->generation++;
         l->last_input = l->opened = now_monotonic();
         r = sd_event_add_io(l->event, &l->input, l->guard, EPOLLIN, on_input, l);
@@ -560,6 +558,14 @@ void link_interrupt(Link *l) {
         if (l->guard >= 0)
                 (void) shutdown(l->guard, SHUT_RDWR);
         pthread_mutex_unlock(&l->lock);
+}
+
+usec_t link_goodbye_until(Link *l, usec_t deadline) {
+        usec_t now = now_monotonic();
+        LinkStatus s;
+
+        link_status(l, &s);
+        return s.logged_in ? MAX(deadline, now + GOODBYE_LIMIT) : now;
 }
 
 usec_t link_watch(Link *l) {

@@ -106,6 +106,7 @@ int link_publish_directly(Link *l, amqp_channel_t channel, const char *exchange,
 
 typedef struct LinkStatus {
         RpcLinkState state;
+        bool logged_in;         /* the broker knows us, though not all may be declared yet */
         char address[300], error[512];
         unsigned attempt;
         usec_t next_try;
@@ -113,10 +114,12 @@ typedef struct LinkStatus {
         unsigned consumers;
 } LinkStatus;
 void link_status(Link *l, LinkStatus *ret);
-bool link_is_connected(Link *l);                /* by its status; link_is_open is for its own thread */
 
 /* Called now and then by another thread: frees this link's thread when a send or an answer has kept it for too long, by
  * shutdown(2) on the socket. Returns when to call next (monotonic). */
 usec_t link_watch(Link *l);
 /* Breaks the connection at once, whatever its thread waits for. */
 void link_interrupt(Link *l);
+/* Until when (monotonic) to wait for the link's thread to say goodbye, at least until @deadline; then link_interrupt.
+ * A broker that knows us is given a second to take back what is ours; a try to connect has nothing to take back. */
+usec_t link_goodbye_until(Link *l, usec_t deadline);

@@ -262,9 +262,8 @@ Publisher *publisher_free(Publisher *p, usec_t wait) {
         /* A goodbye is no reason to hang: from the deadline on the thread is freed by force. */
         if (loop_thread_post(p->thread, do_close, p) >= 0) {
                 pthread_mutex_lock(&p->lock);
-                deadline = MAX(deadline, now_monotonic() + 200 * USEC_PER_MSEC);
-                if (p->link && !link_is_connected(p->link))
-                        deadline = now_monotonic();     /* a try to connect is broken off at once */
+                if (p->link)
+                        deadline = link_goodbye_until(p->link, deadline);
                 while (!p->closed) {
                         if (publisher_wait_until(p, deadline))
                                 continue;

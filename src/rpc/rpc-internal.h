@@ -208,6 +208,7 @@ struct RpcServer {
         sd_event_source *heartbeat;     /* call monitor */
         sd_event_source *cancel_limit;  /* timer: the broker does not answer a cancel */
         sd_event_source *lazily;        /* timer: acks that waited for company */
+        atomic_bool closing;            /* nothing is declared any more that would stay behind */
 
         pthread_mutex_t lock;
         pthread_cond_t changed;

@@ -87,7 +87,7 @@ static int on_open(Link *l, void *userdata) {
         if (r >= 0)
                 r = link_declare(l, SERVER_CHANNEL, &s->queues[TOPOLOGY_HOST], NULL);
         if (r >= 0)
-                r = declare_fanout(s);
+                r = atomic_load(&s->closing) ? 0 : declare_fanout(s);
         if (r >= 0 && s->started && !s->cancelled)
                 r = consume_all(s);
         if (r >= 0)
@@ -266,9 +266,10 @@ void rpc_server_close(RpcServer *s, usec_t wait) {
 
         if (loop_thread_post(s->thread, do_close, s) < 0)
                 return;
-        deadline = MAX(deadline, now_monotonic() + 200 * USEC_PER_MSEC);
-        if (s->link && !link_is_connected(s->link))
-                deadline = now_monotonic();     /* a try to connect is broken off: it has nothing to say goodbye to */
+        /* Who reads this after the login declares nothing that would stay behind; who has read it before is waited for. */
+        atomic_store(&s->closing, true);
+        if (s->link)
+                deadline = link_goodbye_until(s->link, deadline);
         pthread_mutex_lock(&s->lock);
         while (!s->closed) {
                 if (wait_until(s, deadline))

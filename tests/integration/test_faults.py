@@ -6,6 +6,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -17,7 +18,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from busclient import NODE, SERVICE, Client, Error  # noqa: E402
-from test_life import QUEUES, Caller, LifeTest  # noqa: E402
+from test_life import FANOUT, QUEUES, Caller, LifeTest  # noqa: E402
 from broker import SERVER, Broker, free_port  # noqa: E402
 from novatest import BINARY, CONTEXT, SLOW, eventually, rpc_client  # noqa: E402
 
@@ -39,13 +40,15 @@ class FaultTest(LifeTest):
 
 
 class Proxy:
-    """Stands between the daemon and a broker. deaf: what the daemon sends is not read; cut: all connections are broken."""
+    """Stands between the daemon and a broker. deaf: what the daemon sends is not read; mute: what the
+    broker sends is not read, from when the daemon has sent @mute_at; cut: all connections are broken."""
 
     def __init__(self, port):
         self.target = port
         self.server = socket.create_server(('127.0.0.1', 0))
         self.port = self.server.getsockname()[1]
         self.pairs, self.deaf, self.refusing, self.ended = [], False, False, False
+        self.mute, self.mute_at = False, None
         self.lock = threading.Lock()
         self.wake, self.waker = socket.socketpair()
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -56,7 +59,7 @@ class Proxy:
             with self.lock:
                 daemon_side = {a: b for a, b in self.pairs}
                 broker_side = {b: a for a, b in self.pairs}
-                watched = [self.server, self.wake] + list(broker_side) + ([] if self.deaf else list(daemon_side))
+                watched = [self.server, self.wake] + ([] if self.mute else list(broker_side)) + ([] if self.deaf else list(daemon_side))
             for s in select.select(watched, [], [], 1)[0]:
                 if s is self.wake:
                     s.recv(100)
@@ -67,6 +70,8 @@ class Proxy:
                         continue
                     with self.lock:
                         self.pairs.append((a, socket.create_connection(('127.0.0.1', self.target))))
+                elif self.mute and s in broker_side:
+                    continue
                 else:
                     self.forward(s, daemon_side.get(s) or broker_side[s])
 
@@ -74,6 +79,8 @@ class Proxy:
         try:
             data = s.recv(65536)
             if data:
+                if self.mute_at and self.mute_at in data:
+                    self.mute = True
                 to.sendall(data)
                 return
         except OSError:
@@ -242,6 +249,22 @@ class SharedBroker(FaultTest):
         eventually(lambda: bob.get('BrokerState') == 'connected', 20, 'the connection')
         self.assertEqual([a.get('failure') for a in caller.answers(ids, 30).values()], [None] * 6)
         self.assertEqual(d.stop(), 0)
+
+    def test_a_stop_while_the_queues_are_declared_leaves_none(self):
+        proxy = Proxy(self.broker.port)
+        self.addCleanup(proxy.close)
+        proxy.set(mute_at=FANOUT.encode())
+        d = self.daemon(self.url.replace(':%d/' % self.broker.port, ':%d/' % proxy.port), options={'start_step_timeout': '30'}).launch()
+        eventually(lambda: proxy.mute, 15, 'the declaration')
+        d.signal(signal.SIGTERM)
+        d.wait_logged('SIGTERM: stopping')
+        # the answer comes late, but it comes: until then the connection is kept
+        end = time.monotonic() + 0.3
+        while time.monotonic() < end and proxy.pairs:
+            time.sleep(0.01)
+        proxy.set(mute=False, mute_at=None)
+        self.assertEqual(d.wait(5), 0)
+        self.assertNotIn(FANOUT, self.broker.queues(self.vhost))
 
     # checklist: 64
     def test_of_several_brokers_one_that_answers_is_taken(self):
