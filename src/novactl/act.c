@@ -48,6 +48,7 @@ ExitStatus read_input(const char *name, const char *option, char **ret, size_t *
 
 /* A password without the line's end. */
 static ExitStatus read_secret_file(const char *name, char **ret) {
+        _cleanup_free_ char *shown = NULL;
         size_t size;
         ExitStatus status = read_input(name, "--password-file", ret, &size);
 
@@ -57,7 +58,8 @@ static ExitStatus read_secret_file(const char *name, char **ret) {
                 (*ret)[--size] = '\0';
         if (size > 0 && size <= SECRET_MAX && strlen(*ret) == size)
                 return EXIT_DONE;
-        ctl_error("--password-file=%s: %s", name, size == 0 ? "is empty" : size > SECRET_MAX ? "is too long for a password" : "holds a NUL character");
+        shown = text_shown(name);
+        ctl_error("--password-file=%s: %s", shown, size == 0 ? "is empty" : size > SECRET_MAX ? "is too long for a password" : "holds a NUL character");
         explicit_bzero(*ret, size);
         free(TAKE_PTR(*ret));
         return EXIT_FAILED;
@@ -177,7 +179,7 @@ static ExitStatus target_ask(Ctl *c, Waiter *w, const Target *t, const Verb *ver
         const char *job = NULL;
         ExitStatus status;
 
-        status = client_call(c, m, CALL_INTERACTIVE, what, &reply);
+        status = client_call(c, m, CALL_INTERACTIVE, what, shown, &reply);
         if (status != EXIT_DONE)
                 return status;
         if (sd_bus_message_read(reply, "o", &job) >= 0)
@@ -192,11 +194,6 @@ static ExitStatus target_ask(Ctl *c, Waiter *w, const Target *t, const Verb *ver
 
 ExitStatus wait_as_asked(Ctl *c, Waiter *w) {
         return ctl_has(c, OPTION_NO_BLOCK) ? waiter_leave(w) : waiter_run(w);
-}
-
-/* The status for several: the first that is not 0, or 1 where they differ. */
-static ExitStatus status_join(ExitStatus a, ExitStatus b) {
-        return a == EXIT_DONE || a == b ? b : b == EXIT_DONE ? a : a == EXIT_INTERRUPTED || b == EXIT_INTERRUPTED ? EXIT_INTERRUPTED : EXIT_FAILED;
 }
 
 /* One instance, one call with its arguments already in @m's hands: @fill adds them and returns EXIT_DONE. */
@@ -222,11 +219,11 @@ static ExitStatus act(Ctl *c, const Verb *verb, const char *method, char **names
                         else
                                 sd_bus_message_unref(m);
                 }
-                status = status_join(status, one);
+                status = client_status_join(status, one);
                 if (one == EXIT_UNREACHABLE || one == EXIT_USAGE)
                         break;
         }
-        return status_join(status, wait_as_asked(c, w));
+        return client_status_join(status, wait_as_asked(c, w));
 }
 
 static size_t count(char **arguments) {
@@ -450,9 +447,11 @@ ExitStatus verb_cancel(Ctl *c, const Verb *verb, char **arguments) {
                 what = text_format("%s job %" PRIu64, verb->gerund, number);
                 m = client_message(c, path, INTERFACE_JOB, verb->method);
                 client_append(m, "a{sv}", 0);
-                one = client_call(c, m, CALL_INTERACTIVE, what, &reply);
+                one = client_call(c, m, CALL_INTERACTIVE | CALL_MAY_BE_GONE, what, NULL, &reply);
                 sd_bus_message_unref(reply);
-                status = status_join(status, one);
+                if (one == EXIT_NO_SUCH)
+                        client_no_job(shown);
+                status = client_status_join(status, one);
         }
         return status;
 }

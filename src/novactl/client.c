@@ -88,7 +88,15 @@ ExitStatus client_status_of(const sd_bus_error *error) {
         }
 }
 
-const char *client_sentence_of(const sd_bus_error *error) {
+ExitStatus client_status_join(ExitStatus a, ExitStatus b) {
+        if (a == EXIT_DONE || a == b)
+                return b;
+        if (b == EXIT_DONE)
+                return a;
+        return a == EXIT_INTERRUPTED || b == EXIT_INTERRUPTED ? EXIT_INTERRUPTED : EXIT_FAILED;
+}
+
+const char *client_sentence_of(const sd_bus_error *error, bool *ret_whole) {
         static const struct {
                 const char *name, *sentence;
         } ours[] = {
@@ -99,8 +107,10 @@ const char *client_sentence_of(const sd_bus_error *error) {
                   "not authorized; a password could be asked for on a terminal, or a polkit rule could allow it" },
                 { SD_BUS_ERROR_UNKNOWN_INTERFACE, "this nova-compute is older than novactl and does not have it" },
                 { SD_BUS_ERROR_UNKNOWN_METHOD, "this nova-compute is older than novactl and does not have it" },
+                { SD_BUS_ERROR_UNKNOWN_OBJECT, "it is gone" },
         };
 
+        *ret_whole = false;
         for (size_t i = 0; i < ELEMENTSOF(ours); i++)
                 if (sd_bus_error_has_name(error, ours[i].name))
                         return ours[i].sentence;
@@ -112,11 +122,28 @@ const char *client_sentence_of(const sd_bus_error *error) {
         case ENOTCONN:
                 return "the connection to the bus was lost";
         default:
-                return isempty(error->message) ? strerror(sd_bus_error_get_errno(error)) : error->message;
+                if (isempty(error->message))
+                        return strerror(sd_bus_error_get_errno(error));
+                /* "Access denied: …" is whole, too, but does not say to whom or what */
+                *ret_whole = client_status_of(error) == EXIT_FAILED || client_status_of(error) == EXIT_NO_SUCH;
+                return error->message;
         }
 }
 
-ExitStatus client_call(Ctl *c, sd_bus_message *m, CallFlags flags, const char *what, sd_bus_message **ret) {
+static void tell_failure(const sd_bus_error *error, const char *what, const char *whom) {
+        _cleanup_free_ char *sentence = NULL;
+        bool whole;
+
+        sentence = text_shown(client_sentence_of(error, &whole));
+        if (!whole)
+                ctl_error("%s: %s", what, sentence);
+        else if (whom)
+                ctl_error("'%s': %s", whom, sentence);
+        else
+                ctl_error("%s", sentence);
+}
+
+ExitStatus client_call(Ctl *c, sd_bus_message *m, CallFlags flags, const char *what, const char *whom, sd_bus_message **ret) {
         usec_t timeout = flags & CALL_BRIEF ? CALL_BRIEF_USEC : CALL_USEC;
         sd_bus_error error = SD_BUS_ERROR_NULL;
         ExitStatus status = EXIT_DONE;
@@ -136,19 +163,16 @@ ExitStatus client_call(Ctl *c, sd_bus_message *m, CallFlags flags, const char *w
                 if (!sd_bus_error_is_set(&error))
                         (void) sd_bus_error_set_errno(&error, r);
                 status = client_status_of(&error);
-                if (!(flags & CALL_SILENT)) {
-                        _cleanup_free_ char *sentence = text_shown(client_sentence_of(&error));
-
-                        ctl_error("%s: %s", what, sentence);
-                }
+                if (!(flags & CALL_SILENT) && !(flags & CALL_MAY_BE_GONE && sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT)))
+                        tell_failure(&error, what, whom);
         }
         sd_bus_error_free(&error);
         return status;
 }
 
-ExitStatus client_query(Ctl *c, sd_bus_message *m, CallFlags flags, const char *what, json_t **ret) {
+ExitStatus client_query(Ctl *c, sd_bus_message *m, CallFlags flags, const char *what, const char *whom, json_t **ret) {
         sd_bus_message *reply = NULL;
-        ExitStatus status = client_call(c, m, flags, what, &reply);
+        ExitStatus status = client_call(c, m, flags, what, whom, &reply);
         json_t *value;
 
         if (status != EXIT_DONE)
@@ -325,11 +349,15 @@ ExitStatus client_properties(Ctl *c, const char *path, const char *interface, Ca
         sd_bus_message *m = client_message(c, path, INTERFACE_PROPERTIES, "GetAll");
 
         client_append(m, "s", interface);
-        return client_query(c, m, flags, "cannot read what nova-compute shows", ret);
+        return client_query(c, m, flags, "cannot read what nova-compute shows", NULL, ret);
 }
 
 ExitStatus client_objects(Ctl *c, CallFlags flags, json_t **ret) {
-        return client_query(c, client_message(c, BUS_PATH, INTERFACE_OBJECTS, "GetManagedObjects"), flags, "cannot list objects", ret);
+        return client_query(c, client_message(c, BUS_PATH, INTERFACE_OBJECTS, "GetManagedObjects"), flags, "cannot list objects", NULL, ret);
+}
+
+void client_no_job(const char *number) {
+        ctl_error("no job %s; 'novactl jobs' shows those that have not ended", number);
 }
 
 bool client_path_uuid(const char *path, char uuid[static 37]) {
@@ -385,12 +413,11 @@ ExitStatus client_find(Ctl *c, const char *name, char **ret_path) {
         if (r >= 0)
                 *ret_path = must(strdup(path));
         else {
-                _cleanup_free_ char *sentence = NULL;
+                _cleanup_free_ char *what = text_format("cannot find instance '%s'", shown);
 
                 if (!sd_bus_error_is_set(&error))
                         (void) sd_bus_error_set_errno(&error, r);
                 status = client_status_of(&error);
-                sentence = text_shown(client_sentence_of(&error));
                 if (sd_bus_error_has_name(&error, BUS_NAME ".Error.NoSuchInstance"))
                         near = similar_name(c, name);
                 if (near)
@@ -398,7 +425,7 @@ ExitStatus client_find(Ctl *c, const char *name, char **ret_path) {
                 else if (sd_bus_error_has_name(&error, BUS_NAME ".Error.NoSuchInstance"))
                         ctl_error("no instance '%s'; 'novactl list' shows them", shown);
                 else
-                        ctl_error("cannot find instance '%s': %s", shown, sentence);
+                        tell_failure(&error, what, NULL);
         }
         sd_bus_error_free(&error);
         sd_bus_message_unref(reply);

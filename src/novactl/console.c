@@ -1,18 +1,17 @@
 /* console: what an instance writes on its serial line, as it comes. */
-#include <errno.h>
-#include <signal.h>
-
 #include "novactl/client.h"
 #include "novactl/console-filter.h"
+#include "novactl/loop.h"
 #include "novactl/verbs.h"
 
 typedef struct Console {
         Ctl *ctl;
-        const char *path;
+        Loop loop;
+        const char *path, *name;        /* the name as it may be shown */
         uint64_t id;
         ConsoleFilter filter;
-        bool raw, following;
-        bool gone, lost, stopped;       /* the instance; the daemon; the caller wants no more */
+        bool raw;
+        bool gone, lost;                /* the instance; the daemon */
 } Console;
 
 static void write_out(Console *k, const char *data, size_t size) {
@@ -22,8 +21,6 @@ static void write_out(Console *k, const char *data, size_t size) {
                 (void) fwrite(data, 1, size, out);
         else
                 console_filter(&k->filter, data, size, out);
-        if (fflush(out) != 0)
-                k->stopped = true;
 }
 
 /* Output may come before the answer that tells which number is ours; it is sent to nobody but us, so all of the path is ours. */
@@ -37,6 +34,7 @@ static int console_on_output(sd_bus_message *m, void *userdata, sd_bus_error *er
             sd_bus_message_read_array(m, 'y', &bytes, &size) < 0)
                 return 0;
         write_out(k, bytes, size);
+        loop_flush(&k->loop);
         return 0;
 }
 
@@ -56,13 +54,6 @@ static int console_on_owner(sd_bus_message *m _unused_, void *userdata, sd_bus_e
         return 0;
 }
 
-static int console_on_signal(sd_event_source *s _unused_, const struct signalfd_siginfo *si _unused_, void *userdata) {
-        Console *k = userdata;
-
-        k->stopped = true;
-        return 0;
-}
-
 /* Without a number all that is kept: who only follows would get nothing of it otherwise. */
 static void lines_option(Ctl *c, sd_bus_message *m, uint64_t lines, bool following) {
         must(sd_bus_message_open_container(m, 'a', "{sv}") < 0 ? NULL : m);
@@ -79,7 +70,7 @@ static ExitStatus console_once(Console *k, uint64_t lines, const char *what) {
         size_t size = 0;
 
         lines_option(k->ctl, m, lines, false);
-        status = client_call(k->ctl, m, CALL_INTERACTIVE, what, &reply);
+        status = client_call(k->ctl, m, CALL_INTERACTIVE, what, k->name, &reply);
         if (status != EXIT_DONE)
                 return status;
         if (k->ctl->out.json == JSON_OFF)
@@ -111,35 +102,14 @@ static int console_listen(Console *k) {
         if (r >= 0)
                 r = sd_bus_match_signal(bus, NULL, BUS_NAME, BUS_PATH, INTERFACE_OBJECTS, "InterfacesRemoved", console_on_removed, k);
         if (r >= 0)
-                r = sd_bus_add_match(bus, NULL,
-                                     "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" BUS_NAME "'",
-                                     console_on_owner, k);
+                r = loop_watch_daemon(k->ctl, NULL, console_on_owner, k);
         return r;
 }
 
-static int console_loop(Console *k) {
-        sd_event *event = NULL;
-        sigset_t mask;
-        int r;
+static bool console_is_over(const void *userdata) {
+        const Console *k = userdata;
 
-        (void) sigemptyset(&mask);
-        (void) sigaddset(&mask, SIGINT);
-        (void) sigaddset(&mask, SIGTERM);
-        (void) sigaddset(&mask, SIGHUP);
-        (void) sigprocmask(SIG_BLOCK, &mask, NULL);
-        r = sd_event_new(&event);
-        for (size_t i = 0; i < 3 && r >= 0; i++)
-                r = sd_event_add_signal(event, NULL, (int[]) { SIGINT, SIGTERM, SIGHUP }[i], console_on_signal, k);
-        if (r >= 0)
-                r = sd_bus_attach_event(k->ctl->bus, event, 0);
-        while (r >= 0 && !k->gone && !k->lost && !k->stopped) {
-                r = sd_event_run(event, UINT64_MAX);
-                if (r >= 0 && sd_bus_is_open(k->ctl->bus) <= 0)
-                        k->lost = true;
-        }
-        (void) sd_bus_detach_event(k->ctl->bus);
-        sd_event_unref(event);
-        return r;
+        return k->gone || k->lost;
 }
 
 static ExitStatus console_follow(Console *k, uint64_t lines, const char *what) {
@@ -154,17 +124,20 @@ static ExitStatus console_follow(Console *k, uint64_t lines, const char *what) {
         }
         m = client_message(k->ctl, k->path, INTERFACE_INSTANCE, "FollowConsole");
         lines_option(k->ctl, m, lines, true);
-        status = client_call(k->ctl, m, CALL_INTERACTIVE, what, &reply);
+        status = client_call(k->ctl, m, CALL_INTERACTIVE, what, k->name, &reply);
         if (status != EXIT_DONE)
                 return status;
         (void) sd_bus_message_read(reply, "t", &k->id);
         sd_bus_message_unref(reply);
 
-        r = console_loop(k);
+        r = loop_open(&k->loop, k->ctl);
+        if (r >= 0)
+                r = loop_run(&k->loop, console_is_over, k);
+        loop_done(&k->loop);
         console_filter_end(&k->filter, k->ctl->out.file);
         (void) fflush(k->ctl->out.file);
         if (r < 0 || k->lost) {
-                ctl_error("%s: nova-compute has left the bus", what);
+                ctl_error("%s: %s", what, r < 0 ? "the connection to the bus was lost" : "nova-compute has left the bus");
                 return EXIT_UNREACHABLE;
         }
         if (k->gone) {
@@ -173,7 +146,7 @@ static ExitStatus console_follow(Console *k, uint64_t lines, const char *what) {
         }
         m = client_message(k->ctl, k->path, INTERFACE_INSTANCE, "UnfollowConsole");
         client_append(m, "t", k->id);
-        (void) client_call(k->ctl, m, CALL_SILENT | CALL_NO_START | CALL_BRIEF, what, NULL);
+        (void) client_call(k->ctl, m, CALL_SILENT | CALL_NO_START | CALL_BRIEF, what, NULL, NULL);
         return EXIT_DONE;
 }
 
@@ -200,6 +173,7 @@ ExitStatus verb_console(Ctl *c, const Verb *verb _unused_, char **arguments) {
         k = (Console) {
                 .ctl = c,
                 .path = path,
+                .name = shown,
                 .raw = !c->out.terminal || ctl_has(c, OPTION_RAW),      /* what is no terminal gets the bytes */
                 .filter = { .colours = c->out.colours },
         };

@@ -212,7 +212,7 @@ ExitStatus verb_create(Ctl *c, const Verb *verb, char **arguments) {
                 sd_bus_message_unref(m);
                 return status;
         }
-        status = client_call(c, m, CALL_INTERACTIVE, what, &reply);
+        status = client_call(c, m, CALL_INTERACTIVE, what, shown, &reply);
         if (status != EXIT_DONE)
                 return status;
         if (sd_bus_message_read(reply, "oo", &instance, &job) < 0) {

@@ -17,7 +17,7 @@ static ExitStatus guest_query(Ctl *c, const char *name, const char *method, cons
                 return status;
         m = client_message(c, path, INTERFACE_INSTANCE, method);
         client_append(m, "a{sv}", 0);
-        return client_query(c, m, CALL_INTERACTIVE, what, ret);
+        return client_query(c, m, CALL_INTERACTIVE, what, shown, ret);
 }
 
 ExitStatus verb_diagnostics(Ctl *c, const Verb *verb _unused_, char **arguments) {

@@ -15,7 +15,7 @@ static ExitStatus service_call(Ctl *c, const char *method, const char *reason, c
         if (reason)
                 client_append(m, "s", reason);
         client_append(m, "a{sv}", 0);
-        status = client_call(c, m, CALL_INTERACTIVE, what, &reply);
+        status = client_call(c, m, CALL_INTERACTIVE, what, NULL, &reply);
         sd_bus_message_unref(reply);
         if (status == EXIT_DONE && c->out.json != JSON_OFF) {
                 json_auto_t *done = must(json_pack("{ss}", "result", "done"));
@@ -78,7 +78,7 @@ static ExitStatus recover_dry_run(Ctl *c) {
         size_t i, k;
 
         client_append(m, "a{sv}", 0);
-        status = client_query(c, m, CALL_INTERACTIVE, "cannot say what recovery would do", &plan);
+        status = client_query(c, m, CALL_INTERACTIVE, "cannot say what recovery would do", NULL, &plan);
         if (status != EXIT_DONE)
                 return status;
         json_array_foreach(plan, i, one)
@@ -102,7 +102,7 @@ ExitStatus verb_recover(Ctl *c, const Verb *verb, char **arguments _unused_) {
                 return EXIT_UNREACHABLE;
         m = client_message(c, BUS_PATH, INTERFACE_MANAGER, verb->method);
         client_append(m, "a{sv}", 0);
-        status = client_call(c, m, CALL_INTERACTIVE, verb->gerund, &reply);
+        status = client_call(c, m, CALL_INTERACTIVE, verb->gerund, NULL, &reply);
         if (status == EXIT_DONE && sd_bus_message_read(reply, "o", &job) >= 0)
                 waiter_add(w, job, verb->name, verb->gerund, "", "");
         sd_bus_message_unref(reply);
@@ -116,7 +116,7 @@ ExitStatus verb_metrics(Ctl *c, const Verb *verb _unused_, char **arguments _unu
         ExitStatus status;
 
         /* a collector that comes by does not start the service */
-        status = client_query(c, client_message(c, BUS_PATH, INTERFACE_MANAGER, "GetMetrics"), CALL_NO_START, "cannot read the metrics", &text);
+        status = client_query(c, client_message(c, BUS_PATH, INTERFACE_MANAGER, "GetMetrics"), CALL_NO_START, "cannot read the metrics", NULL, &text);
         if (status != EXIT_DONE)
                 return status;
         output_open_pager(&c->out);

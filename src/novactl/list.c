@@ -259,7 +259,7 @@ ExitStatus verb_drift(Ctl *c, const Verb *verb _unused_, char **arguments _unuse
         ExitStatus status;
         size_t i;
 
-        status = client_query(c, client_message(c, BUS_PATH, INTERFACE_MANAGER, "ListDrift"), 0, "cannot list drift", &findings);
+        status = client_query(c, client_message(c, BUS_PATH, INTERFACE_MANAGER, "ListDrift"), 0, "cannot list drift", NULL, &findings);
         if (status != EXIT_DONE)
                 return status;
         json_array_foreach(findings, i, finding) {
@@ -288,7 +288,7 @@ ExitStatus verb_stalled(Ctl *c, const Verb *verb _unused_, char **arguments _unu
         ExitStatus status;
         size_t i;
 
-        status = client_query(c, client_message(c, BUS_PATH, INTERFACE_MANAGER, "ListStalled"), 0, "cannot list stalled operations", &stalled);
+        status = client_query(c, client_message(c, BUS_PATH, INTERFACE_MANAGER, "ListStalled"), 0, "cannot list stalled operations", NULL, &stalled);
         if (status != EXIT_DONE)
                 return status;
         json_array_foreach(stalled, i, one) {

@@ -1,18 +1,17 @@
 /* monitor: changes as they happen, a line each; with JSON an object a line. */
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <time.h>
 
 #include "novactl/client.h"
+#include "novactl/loop.h"
 #include "novactl/props.h"
 #include "novactl/verbs.h"
 
 typedef struct Monitor {
         Ctl *ctl;
+        Loop loop;
         json_t *names;                  /* path -> what the instance is called */
         json_t *wanted;                 /* paths; empty: all */
-        bool stopped, lost;
 } Monitor;
 
 static const char *name_of(const Monitor *m, const char *path) {
@@ -48,8 +47,7 @@ static void tell(Monitor *m, const char *what, const char *who, const char *even
                         output_colour_end(o, COLOUR_GREY), what, output_colour(o, COLOUR_BOLD), shown, output_colour_end(o, COLOUR_BOLD), text);
                 json_decref(details);
         }
-        if (fflush(o->file) != 0)
-                m->stopped = true;
+        loop_flush(&m->loop);
 }
 
 /* "VmState=stopped TaskState=": of what changed, in the order it came. */
@@ -176,13 +174,6 @@ static int monitor_on_owner(sd_bus_message *message, void *userdata, sd_bus_erro
         return 0;
 }
 
-static int monitor_on_signal(sd_event_source *s _unused_, const struct signalfd_siginfo *si _unused_, void *userdata) {
-        Monitor *m = userdata;
-
-        m->stopped = true;
-        return 0;
-}
-
 static int monitor_listen(Monitor *m) {
         static const struct {
                 const char *interface, *member;
@@ -199,43 +190,18 @@ static int monitor_listen(Monitor *m) {
         for (size_t i = 0; i < ELEMENTSOF(signals) && r >= 0; i++)
                 r = sd_bus_match_signal(m->ctl->bus, NULL, BUS_NAME, NULL, signals[i].interface, signals[i].member, signals[i].handler, m);
         if (r >= 0)
-                r = sd_bus_add_match(m->ctl->bus, NULL,
-                                     "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" BUS_NAME "'",
-                                     monitor_on_owner, m);
+                r = loop_watch_daemon(m->ctl, NULL, monitor_on_owner, m);
         return r;
 }
 
-static int monitor_loop(Monitor *m) {
-        sd_event *event = NULL;
-        sigset_t mask;
-        int r;
-
-        (void) sigemptyset(&mask);
-        (void) sigaddset(&mask, SIGINT);
-        (void) sigaddset(&mask, SIGTERM);
-        (void) sigprocmask(SIG_BLOCK, &mask, NULL);
-        r = sd_event_new(&event);
-        if (r >= 0)
-                r = sd_event_add_signal(event, NULL, SIGINT, monitor_on_signal, m);
-        if (r >= 0)
-                r = sd_event_add_signal(event, NULL, SIGTERM, monitor_on_signal, m);
-        if (r >= 0)
-                r = sd_bus_attach_event(m->ctl->bus, event, 0);
-        while (r >= 0 && !m->stopped) {
-                r = sd_event_run(event, UINT64_MAX);
-                if (r >= 0 && sd_bus_is_open(m->ctl->bus) <= 0) {
-                        m->lost = true;
-                        break;
-                }
-        }
-        (void) sd_bus_detach_event(m->ctl->bus);
-        sd_event_unref(event);
-        return r;
+/* It ends with the caller, or with the bus. */
+static bool monitor_is_over(const void *userdata _unused_) {
+        return false;
 }
 
 ExitStatus verb_monitor(Ctl *c, const Verb *verb _unused_, char **arguments) {
         json_auto_t *objects = NULL, *names = must(json_object()), *wanted = must(json_object());
-        Monitor m = { .ctl = c, .names = names, .wanted = wanted };
+        Monitor m = { .ctl = c, .loop.ctl = c, .names = names, .wanted = wanted };
         json_t *interfaces;
         const char *path;
         int r;
@@ -261,8 +227,11 @@ ExitStatus verb_monitor(Ctl *c, const Verb *verb _unused_, char **arguments) {
                         if (instance)
                                 must(json_object_set_new(names, path, json_string(prop_name(instance))) == 0 ? names : NULL);
                 }
-        r = monitor_loop(&m);
-        if (m.lost || r < 0) {
+        r = loop_open(&m.loop, c);
+        if (r >= 0)
+                r = loop_run(&m.loop, monitor_is_over, &m);
+        loop_done(&m.loop);
+        if (r < 0) {
                 ctl_error("the connection to the bus was lost");
                 return EXIT_UNREACHABLE;
         }

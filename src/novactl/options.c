@@ -135,12 +135,10 @@ static bool arguments_fit(const Verb *v, unsigned n) {
 
         if (n >= v->min && n <= v->max)
                 return true;
-        if (n < v->min)
-                ctl_error("'%s' needs %s: novactl %s", v->name, n == 0 ? v->arguments : "more arguments", synopsis);
-        else if (v->max == 0)
+        if (n >= v->min && v->max == 0)
                 ctl_error("'%s' takes no arguments", v->name);
         else
-                ctl_error("too many arguments for '%s': novactl %s", v->name, synopsis);
+                ctl_error("too %s arguments: novactl %s", n < v->min ? "few" : "many", synopsis);
         return false;
 }
 
@@ -148,7 +146,7 @@ static bool options_fit(const Ctl *c, const Verb *v) {
         for (size_t i = 0; i < _OPTION_MAX; i++) {
                 if (!ctl_has(c, i) || option_is_for(options + i, v->name))
                         continue;
-                ctl_error("'%s' has no option --%s; it is one of: %s", v->name, options[i].name, options[i].verbs);
+                ctl_error("'%s' takes no --%s; it is an option of: %s", v->name, options[i].name, options[i].verbs);
                 return false;
         }
         return true;
@@ -178,7 +176,9 @@ static bool common_options(Ctl *c) {
         c->out.full = ctl_has(c, OPTION_FULL);
         c->host = ctl_value(c, OPTION_HOST);
         if (c->host && (isempty(c->host) || *c->host == '-')) {
-                ctl_error("--host=%s: that is no host", c->host);
+                _cleanup_free_ char *shown = text_shown(c->host);
+
+                ctl_error("--host=%s: that is no host", shown);
                 return false;
         }
         return true;

@@ -101,8 +101,8 @@ static ExitStatus host_properties(Ctl *c, json_t **ret) {
 }
 
 static ExitStatus object_properties(Ctl *c, const char *name, json_t **ret) {
-        _cleanup_free_ char *path = NULL, *what = NULL;
-        bool job = name[strspn(name, "0123456789")] == '\0' && strlen(name) < 8;
+        _cleanup_free_ char *path = NULL, *what = NULL, *shown = text_shown(name);
+        bool job = !isempty(name) && name[strspn(name, "0123456789")] == '\0' && strlen(name) < 8;
         sd_bus_message *m;
         ExitStatus status;
 
@@ -114,11 +114,14 @@ static ExitStatus object_properties(Ctl *c, const char *name, json_t **ret) {
                 status = client_find(c, name, &path);
                 if (status != EXIT_DONE)
                         return status;
-                what = text_format("cannot show instance '%s'", name);
+                what = text_format("cannot show instance '%s'", shown);
         }
         m = client_message(c, path, INTERFACE_PROPERTIES, "GetAll");
         client_append(m, "s", job ? INTERFACE_JOB : INTERFACE_INSTANCE);
-        return client_query(c, m, 0, what, ret);
+        status = client_query(c, m, job ? CALL_MAY_BE_GONE : 0, what, shown, ret);
+        if (job && status == EXIT_NO_SUCH)
+                client_no_job(name);
+        return status;
 }
 
 ExitStatus verb_show(Ctl *c, const Verb *verb _unused_, char **arguments) {
@@ -137,7 +140,7 @@ ExitStatus verb_show(Ctl *c, const Verb *verb _unused_, char **arguments) {
 
                 if (one == EXIT_DONE)
                         must(json_array_append_new(shown, properties) == 0 ? shown : NULL);
-                status = MAX(status, one);
+                status = client_status_join(status, one);
                 if (one == EXIT_UNREACHABLE)
                         break;
         }
@@ -172,7 +175,7 @@ void status_line(const Output *o, const char *label, const char *format, ...) {
         if (vasprintf(&text, format, ap) < 0)
                 text = NULL;
         va_end(ap);
-        fprintf(o->file, "%12s: %s\n", label, (char *) must(text));
+        fprintf(o->file, "%12s%s %s\n", label, isempty(label) ? " " : ":", (char *) must(text));
 }
 
 char *status_since(usec_t t) {

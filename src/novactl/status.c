@@ -284,14 +284,13 @@ ExitStatus verb_status(Ctl *c, const Verb *verb _unused_, char **arguments) {
                 _cleanup_free_ char *path = NULL;
 
                 one = client_find(c, *arguments, &path);
-                status = MAX(status, one);
                 if (one == EXIT_UNREACHABLE)
                         return one;
                 if (one == EXIT_DONE)
                         one = client_properties(c, path, INTERFACE_INSTANCE, CALL_NO_START, &instance);
                 if (one == EXIT_DONE)
                         must(json_array_append_new(found, instance) == 0 ? found : NULL);
-                status = MAX(status, one);
+                status = client_status_join(status, one);
         }
         if (json_array_size(found) == 0)
                 return status;

@@ -3,6 +3,7 @@
 
 #include "novactl/output.h"
 
+/* Further lines of a label have "" for it. */
 void status_line(const Output *o, const char *label, const char *format, ...) _printf_(3, 4);
 /* "Fri 2026-11-27 17:12:55 UTC; 3min ago", or "never". malloc'ed. */
 char *status_since(usec_t t);

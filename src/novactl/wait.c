@@ -1,8 +1,8 @@
 #include "novactl/wait.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
+
+#include "novactl/loop.h"
 
 #define SHOWN_AFTER_USEC (500 * USEC_PER_MSEC)          /* what is over sooner needs no bar */
 #define REDRAW_USEC (250 * USEC_PER_MSEC)
@@ -22,7 +22,7 @@ typedef struct Ended {
 
 struct Waiter {
         Ctl *ctl;
-        sd_event *event;
+        Loop loop;
         sd_event_source *clock;
         sd_bus_slot *removed, *changed, *owner;
         Job *jobs;
@@ -31,7 +31,7 @@ struct Waiter {
         size_t n_ended;
         usec_t began;
         bool bar_drawn, asked;
-        ExitStatus status;
+        bool left;                      /* the daemon has left the bus */
 };
 
 static void job_done(Job *j) {
@@ -65,9 +65,7 @@ Waiter *waiter_free(Waiter *w) {
         free(w->jobs);
         free(w->ended);
         sd_event_source_disable_unref(w->clock);
-        if (w->event)
-                (void) sd_bus_detach_event(w->ctl->bus);
-        sd_event_unref(w->event);
+        loop_done(&w->loop);
         free(w);
         return NULL;
 }
@@ -152,7 +150,7 @@ static int waiter_on_owner(sd_bus_message *m, void *userdata, sd_bus_error *erro
         if (sd_bus_message_read(m, "sss", &name, &before, &after) < 0 || isempty(before))
                 return 0;
         /* numbers are of one run of the daemon: who comes after it has others */
-        w->status = EXIT_UNREACHABLE;
+        w->left = true;
         return 0;
 }
 
@@ -178,9 +176,7 @@ Waiter *waiter_new(Ctl *c) {
                                      "',member='PropertiesChanged',path_namespace='/org/nova/Compute1/job'",
                                      waiter_on_changed, w);
         if (r >= 0)
-                r = sd_bus_add_match(c->bus, &w->owner,
-                                     "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" BUS_NAME "'",
-                                     waiter_on_owner, w);
+                r = loop_watch_daemon(c, &w->owner, waiter_on_owner, w);
         if (r < 0) {
                 ctl_error("cannot listen to the bus: %s", strerror(-r));
                 return NULL;
@@ -265,39 +261,20 @@ static int waiter_on_clock(sd_event_source *s, uint64_t usec _unused_, void *use
 
 /* ---- waiting ---- */
 
-static int waiter_on_signal(sd_event_source *s _unused_, const struct signalfd_siginfo *si _unused_, void *userdata) {
-        Waiter *w = userdata;
+static bool waiter_is_over(const void *userdata) {
+        const Waiter *w = userdata;
 
-        w->status = EXIT_INTERRUPTED;
-        return 0;
+        return w->left || jobs_left(w) == 0;
 }
 
 static int waiter_loop(Waiter *w) {
-        sigset_t mask;
-        int r;
+        int r = loop_open(&w->loop, w->ctl);
 
-        (void) sigemptyset(&mask);
-        (void) sigaddset(&mask, SIGINT);
-        (void) sigaddset(&mask, SIGTERM);
-        (void) sigprocmask(SIG_BLOCK, &mask, NULL);
-
-        r = sd_event_new(&w->event);
-        if (r >= 0)
-                r = sd_event_add_signal(w->event, NULL, SIGINT, waiter_on_signal, w);
-        if (r >= 0)
-                r = sd_event_add_signal(w->event, NULL, SIGTERM, waiter_on_signal, w);
-        if (r >= 0)
-                r = sd_bus_attach_event(w->ctl->bus, w->event, 0);
         w->began = now_monotonic();
         if (r >= 0 && bar_wanted(w))
-                r = sd_event_add_time_relative(w->event, &w->clock, CLOCK_MONOTONIC, SHOWN_AFTER_USEC, 0, waiter_on_clock, w);
-        while (r >= 0 && w->status == EXIT_DONE && jobs_left(w) > 0) {
-                r = sd_event_run(w->event, UINT64_MAX);
-                if (r >= 0 && sd_event_get_state(w->event) == SD_EVENT_FINISHED)
-                        r = -ENOTCONN;
-                if (r >= 0 && sd_bus_is_open(w->ctl->bus) <= 0)
-                        r = -ENOTCONN;
-        }
+                r = sd_event_add_time_relative(w->loop.event, &w->clock, CLOCK_MONOTONIC, SHOWN_AFTER_USEC, 0, waiter_on_clock, w);
+        if (r >= 0)
+                r = loop_run(&w->loop, waiter_is_over, w);
         bar_clear(w);
         return r;
 }
@@ -355,14 +332,19 @@ ExitStatus waiter_run(Waiter *w) {
         if (jobs_left(w) == 0)
                 return status;
 
-        if (r < 0 || w->status == EXIT_UNREACHABLE)
-                ctl_error("nova-compute has left the bus meanwhile; what it had accepted is in its journal, and it goes on with it when it is back");
-        else
-                for (size_t i = 0; i < w->n_jobs; i++)
-                        if (!w->jobs[i].result)
-                                ctl_error("job %" PRIu64 " goes on; 'novactl cancel %" PRIu64 "' asks it to stop", job_number(w->jobs + i),
-                                          job_number(w->jobs + i));
-        return r < 0 ? EXIT_UNREACHABLE : w->status;
+        if (r < 0) {
+                ctl_error("the connection to the bus was lost; what was accepted goes on");
+                return EXIT_UNREACHABLE;
+        }
+        if (w->left) {
+                ctl_error("nova-compute has left the bus meanwhile; it goes on with what it had accepted when it is back");
+                return EXIT_UNREACHABLE;
+        }
+        for (size_t i = 0; i < w->n_jobs; i++)
+                if (!w->jobs[i].result)
+                        ctl_error("job %" PRIu64 " goes on; 'novactl cancel %" PRIu64 "' asks it to stop", job_number(w->jobs + i),
+                                  job_number(w->jobs + i));
+        return EXIT_INTERRUPTED;
 }
 
 ExitStatus waiter_leave(Waiter *w) {

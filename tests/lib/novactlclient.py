@@ -50,6 +50,12 @@ def json_of(*arguments, user='alice'):
     return json.loads(done.stdout)
 
 
+def takes_signal(pid, number):
+    """Whether the process has come to where it takes that signal in its loop."""
+    with open('/proc/%d/status' % pid, encoding='ascii') as f:
+        return int(re.search(r'SigBlk:\t(\w+)', f.read()).group(1), 16) & 1 << (number - 1)
+
+
 class Terminal:
     """A program on a terminal of its own."""
 

@@ -89,10 +89,10 @@ static void mistakes_name_the_word_and_what_may_be_meant(void **state _unused_) 
                 { "--host=-oProxyCommand=x list", "--host=-oProxyCommand=x: that is no host" },
                 { "--quiet=1 list", "option '--quiet' takes no value" },
                 { "--json=xml list", "--json=xml: it is pretty, short or off" },
-                { "list --image=x", "'list' has no option --image; it is one of: create rescue" },
-                { "start", "'start' needs INSTANCE…: novactl start INSTANCE…" },
-                { "snapshot a", "'snapshot' needs more arguments: novactl snapshot INSTANCE IMAGE" },
-                { "console a b", "too many arguments for 'console': novactl console INSTANCE" },
+                { "list --image=x", "'list' takes no --image; it is an option of: create rescue" },
+                { "start", "too few arguments: novactl start INSTANCE…" },
+                { "snapshot a", "too few arguments: novactl snapshot INSTANCE IMAGE" },
+                { "console a b", "too many arguments: novactl console INSTANCE" },
                 { "node x", "'node' takes no arguments" },
         };
         char **arguments;
