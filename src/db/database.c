@@ -371,6 +371,9 @@ static void give_back(Database *d) {
         d->damaged = d->broken = false;
 
         (void) pthread_mutex_lock(&d->mutex);
+        /* Only what is in the log by now: a sync that is under way meanwhile does not speak for it. */
+        d->later += d->writes_later;
+        d->writes_later = false;
         d->taken = false;
         (void) pthread_cond_signal(&d->free);
         (void) pthread_mutex_unlock(&d->mutex);
@@ -410,11 +413,7 @@ static int set_durability(Database *d, Access access) {
 
         if (access == ACCESS_READ || !d->synchronous)
                 return 0;
-        if (!full) {
-                (void) pthread_mutex_lock(&d->mutex);
-                d->later++;
-                (void) pthread_mutex_unlock(&d->mutex);
-        }
+        d->writes_later = !full;
         if (d->full == full)
                 return 0;
         r = database_exec(d, full ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");

@@ -56,6 +56,7 @@ typedef struct Database {
         pthread_cond_t free;
         uint64_t later, synced;         /* writes that are not synced by their commit, and how many of them are on the disk */
         bool taken;                     /* by the caller to whom all below belongs meanwhile */
+        bool writes_later;              /* that one: it counts as later when it leaves */
         int lock_fd;                    /* -1 = not held */
         sqlite3 *handle;                /* NULL = not open */
         bool writable;

@@ -2,6 +2,8 @@
 #include "store-fixture.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -9,6 +11,8 @@
 #define UUID1 "6f9e3b1c-2f6f-4a55-9d30-0a3a6e1d2f10"
 
 static atomic_uint syncs;
+static atomic_bool hold;                /* the next write of a file waits */
+static sem_t held, released;
 
 /* Ours comes before the C library's, for SQLite too. */
 int fdatasync(int fd) {
@@ -19,6 +23,17 @@ int fdatasync(int fd) {
 int fsync(int fd) {
         syncs++;
         return (int) syscall(SYS_fsync, fd);
+}
+
+ssize_t pwrite64(int fd, const void *data, size_t size, off64_t offset) {
+        bool expected = true;
+
+        if (atomic_compare_exchange_strong(&hold, &expected, false)) {
+                sem_post(&held);
+                while (sem_wait(&released) < 0)
+                        ;
+        }
+        return (ssize_t) syscall(SYS_pwrite64, fd, data, size, offset);
 }
 
 static void steps_of_an_instance_are_synced_once_before_they_are_told(void **state) {
@@ -66,6 +81,39 @@ static void what_is_no_step_is_synced_by_itself_and_all_before_it(void **state) 
         service_record_done(&service);
 }
 
+static void *save(void *userdata) {
+        Store *s = userdata;
+        Instance i = sample_instance(UUID1, "host1");
+
+        assert_result(s->ops->instance_create(s, &i, NULL), 0);
+        instance_done(&i);
+        return NULL;
+}
+
+static void a_sync_does_not_speak_for_what_is_just_being_written(void **state) {
+        Fixture *f = *state;
+        Store *s = f->store;
+        Instance i = sample_instance("7f9e3b1c-2f6f-4a55-9d30-0a3a6e1d2f11", "host1");
+        pthread_t thread;
+
+        assert_result(s->ops->open(s, NULL), 0);
+        assert_result(s->ops->instance_create(s, &i, NULL), 0);
+        instance_done(&i);
+        assert_int_equal(sem_init(&held, 0, 0) | sem_init(&released, 0, 0), 0);
+        hold = true;
+        assert_int_equal(pthread_create(&thread, NULL, save, s), 0);
+        while (sem_wait(&held) < 0)
+                ;
+        assert_result(s->ops->sync(s), 0);      /* the first one's, while the second is written */
+        sem_post(&released);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        syncs = 0;
+        assert_result(s->ops->sync(s), 0);
+        assert_int_equal(syncs, 1);
+        assert_result(s->ops->sync(s), 0);
+        assert_int_equal(syncs, 1);
+}
+
 static void without_a_log_there_is_nothing_to_sync(void **state) {
         Fixture *f = *state;
         Store *s = f->store;
@@ -82,6 +130,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(steps_of_an_instance_are_synced_once_before_they_are_told, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(what_is_no_step_is_synced_by_itself_and_all_before_it, fixture_setup, fixture_teardown),
+                cmocka_unit_test_setup_teardown(a_sync_does_not_speak_for_what_is_just_being_written, fixture_setup, fixture_teardown),
                 cmocka_unit_test_setup_teardown(without_a_log_there_is_nothing_to_sync, fixture_setup, fixture_teardown),
         };
 
