@@ -1,10 +1,11 @@
 /* What other services tell of instances here (zed 7.10): an interface is wired, an address changed, a port was deleted. Waking who
- * waits is done at once, past whatever runs on the instance, which may be just what waits. What changes the instance is asked
- * for as a request of the host's own: in its turn, and journalled. */
+ * waits is done at once, past whatever runs on the instance, which may be just what waits. What changes the instance is a part of
+ * the request with a turn of its own, and in the journal before the whole has ended. */
 #define LOG_LOGGER "nova.compute.manager"
 #include "compute/guest.h"
 #include "compute/host.h"
 #include "compute/instance-methods.h"
+#include "compute/method-rows.h"
 
 #include <assert.h>
 
@@ -80,9 +81,9 @@ static bool is_among(const json_t *instances, const char *uuid) {
         return false;
 }
 
-static int process(ComputeManager *m, const ExternalEvent *event, NovaException *e) {
+static int process(Operation *o, const ExternalEvent *event, NovaException *e) {
+        ComputeManager *m = manager_to_compute(o->manager);
         json_auto_t *args = NULL;
-        int r;
 
         switch (event->action) {
         case EVENT_WAKES:
@@ -90,11 +91,8 @@ static int process(ComputeManager *m, const ExternalEvent *event, NovaException 
                         log_debug("Received unexpected event %s-%s for instance %s", event->name, event->tag, event->uuid);
                 return 0;
         case EVENT_CHANGES:
-                args = json_pack("{s:s, s:s}", "name", event->name, "tag", event->tag);
-                if (!args)
-                        return -ENOMEM;
-                r = compute_request_each(m, "_instance_network_event", event->uuid, TAKE_PTR(args));
-                return r < 0 ? exception_set_errno(e, r, "Cannot ask for the event's work") : 0;
+                args = json_pack("{s:s, s:s, s:s}", "instance", event->uuid, "name", event->name, "tag", event->tag);
+                return args ? operation_follow(o, "_instance_network_event", TAKE_PTR(args), e) : -ENOMEM;
         case EVENT_REFUSED:
                 log_warning("Event %s-%s for instance %s is not for this host: it has no service that sends it", event->name,
                             event->tag, event->uuid);
@@ -104,9 +102,8 @@ static int process(ComputeManager *m, const ExternalEvent *event, NovaException 
 }
 
 /* All are looked at before the first is acted on. */
-int host_external_instance_event(ComputeManager *m, RequestContext *context _unused_, const json_t *args, json_t **ret _unused_,
-                                 NovaException *e) {
-        const json_t *instances = json_object_get(args, "instances"), *events = json_object_get(args, "events"), *primitive;
+static int external_instance_event(Operation *o, NovaException *e) {
+        const json_t *instances = json_object_get(o->args, "instances"), *events = json_object_get(o->args, "events"), *primitive;
         _cleanup_free_ ExternalEvent *list = calloc(json_array_size(events) + 1, sizeof *list);
         int r;
         size_t n;
@@ -125,11 +122,18 @@ int host_external_instance_event(ComputeManager *m, RequestContext *context _unu
                         continue;
                 }
                 log_debug("Received event %s-%s for instance %s", list[n].name, list[n].tag, list[n].uuid);
-                r = process(m, &list[n], e);
+                r = process(o, &list[n], e);
                 if (r < 0)
                         return r;
         }
         return 0;
+}
+
+int compute_run_external_instance_event(Operation *o, json_t **ret _unused_, NovaException *e) {
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+        int r = external_instance_event(o, &x);
+
+        return compute_ran_host(o, r, &x, e);
 }
 
 /* ---- in the instance's turn ---- */

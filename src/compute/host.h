@@ -29,7 +29,7 @@ int host_get_console_topic(ComputeManager *m, RequestContext *c, const json_t *a
 int host_get_console_pool_info(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);
 
 /* ---- external-event.c, cache-images.c ---- */
-int host_external_instance_event(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);
+int compute_run_external_instance_event(Operation *o, json_t **ret, NovaException *e);
 int host_cache_images(ComputeManager *m, RequestContext *c, const json_t *args, json_t **ret, NovaException *e);
 
 /* ---- shared-storage.c ---- */

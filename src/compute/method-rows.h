@@ -17,6 +17,8 @@ extern const size_t n_guest_methods, n_refused_methods;
 
 /* Method.run of a method of the host: a failure is notified. */
 int compute_run_host(Operation *o, HostFunction f, json_t **ret, NovaException *e);
+/* Its end, of one that needs the operation: @r and @x are its result. */
+int compute_ran_host(Operation *o, int r, NovaException *x, NovaException *e);
 #define RUN(name)                                                                       \
         static int run_##name(Operation *o, json_t **ret, NovaException *e) {           \
                 return compute_run_host(o, host_##name, ret, e);                        \

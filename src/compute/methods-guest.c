@@ -4,7 +4,6 @@
 #include "compute/instance-methods.h"
 #include "compute/method-rows.h"
 
-RUN(external_instance_event)
 RUN(cache_images)
 RUN(get_console_topic)
 RUN(get_console_pool_info)
@@ -269,7 +268,7 @@ const Method guest_methods[] = {
         {
                 .name = "external_instance_event", .arguments = event_arguments, .served = SERVED_ZED,
                 .flags = METHOD_CHANGES_STATE | METHOD_REPEATABLE, .kind = JOB_QUERY, .deadline = USEC_PER_MINUTE,
-                .run = run_external_instance_event, .recovery = RECOVER_AGAIN,
+                .run = compute_run_external_instance_event, .recovery = RECOVER_AGAIN,
         },
         INSTANCE("_instance_network_event", network_event_arguments, SERVED_SELF, JOB_STATE, USEC_PER_MINUTE, method_network_event,
                  .recovery = RECOVER_AGAIN),

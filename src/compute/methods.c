@@ -152,11 +152,15 @@ int compute_run_host(Operation *o, HostFunction f, json_t **ret, NovaException *
         int r;
 
         r = f(m, o->context, o->args, ret, &x);
+        return compute_ran_host(o, r, &x, e);
+}
+
+int compute_ran_host(Operation *o, int r, NovaException *x, NovaException *e) {
         if (r < 0) {
-                compute_notify_failure(m, o, r, &x);
-                if (!exception_is_set(&x))
-                        (void) exception_set_errno(&x, r, o->method->name);
-                exception_move(e, &x);
+                compute_notify_failure(manager_to_compute(o->manager), o, r, x);
+                if (!exception_is_set(x))
+                        (void) exception_set_errno(x, r, o->method->name);
+                exception_move(e, x);
         }
         return r;
 }

@@ -13,27 +13,24 @@ struct OwnRequest {
         char uuid[UUID_TEXT_MAX];
         json_t *args;
         OwnRequestDue due;
-        bool only;                      /* is among manager->own_requests */
 };
 
 OwnRequest *own_request_free(OwnRequest *q) {
         if (!q)
                 return NULL;
-        if (q->only) {
-                pthread_mutex_lock(&q->manager->lock);
-                (void) name_set_remove(&q->manager->own_requests, q->uuid);
-                pthread_mutex_unlock(&q->manager->lock);
-        }
+        pthread_mutex_lock(&q->manager->lock);
+        (void) name_set_remove(&q->manager->own_requests, q->uuid);
+        pthread_mutex_unlock(&q->manager->lock);
         json_decref(q->args);
         compute_manager_unref(q->manager);
         free(q);
         return NULL;
 }
 
-static int request(ComputeManager *m, const char *method, const char *uuid, json_t *args, OwnRequestDue due, bool only) {
+int compute_request_own(ComputeManager *m, const char *method, const char *uuid, json_t *args, OwnRequestDue due) {
         json_auto_t *given = args ? args : json_object();
         OwnRequest *q;
-        int r = 1;
+        int r;
 
         assert(m && method && uuid);
 
@@ -47,11 +44,9 @@ static int request(ComputeManager *m, const char *method, const char *uuid, json
                 return -EINVAL;
         }
 
-        if (only) {
-                pthread_mutex_lock(&m->lock);
-                r = name_set_add(&m->own_requests, uuid);
-                pthread_mutex_unlock(&m->lock);
-        }
+        pthread_mutex_lock(&m->lock);
+        r = name_set_add(&m->own_requests, uuid);
+        pthread_mutex_unlock(&m->lock);
         if (r <= 0) {
                 free(q);
                 return r;
@@ -61,17 +56,8 @@ static int request(ComputeManager *m, const char *method, const char *uuid, json
         strcpy(q->uuid, uuid);
         q->args = TAKE_PTR(given);      /* all of it: counts of references are not safe between threads */
         q->due = due;
-        q->only = only;
         compute_manager_post_request(m, q);
         return 1;
-}
-
-int compute_request_own(ComputeManager *m, const char *method, const char *uuid, json_t *args, OwnRequestDue due) {
-        return request(m, method, uuid, args, due, true);
-}
-
-int compute_request_each(ComputeManager *m, const char *method, const char *uuid, json_t *args) {
-        return MIN(request(m, method, uuid, args, NULL, false), 0);
 }
 
 static bool is_due(Operation *o) {

@@ -18,9 +18,6 @@ typedef bool (*OwnRequestDue)(ComputeManager *m, const char *uuid);
  * Any thread. */
 int compute_request_own(ComputeManager *m, const char *method, const char *uuid, json_t *args, OwnRequestDue due);
 
-/* The same without that limit: each that is asked for runs, in the order asked. @args as above. 0 or -errno. */
-int compute_request_each(ComputeManager *m, const char *method, const char *uuid, json_t *args);
-
 /* For manager.c: on the main loop, has it begin; takes it over. Or drops it. */
 void own_request_begin(OwnRequest *q);
 OwnRequest *own_request_free(OwnRequest *q);

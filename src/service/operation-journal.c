@@ -179,7 +179,8 @@ void operation_journal_submit(Operation *o) {
         bool wait;
 
         (void) pthread_mutex_lock(&j->lock);
-        wait = j->max_open > 0 && j->open >= j->max_open;
+        /* A part is waited for by what it is a part of, which is among the open. */
+        wait = !o->is_part && j->max_open > 0 && j->open >= j->max_open;
         if (wait)
                 operation_list_append(&j->waiting, o);
         else

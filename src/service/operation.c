@@ -157,7 +157,7 @@ int operation_gate_enter(OperationGate *g, Operation *o) {
         int r = 0;
 
         (void) pthread_mutex_lock(&g->lock);
-        if (g->closed)
+        if (g->closed && !o->is_part)   /* what it is a part of is in flight */
                 r = -ESHUTDOWN;
         else {
                 o->job.deadline = gate_deadline(g, o->method);
@@ -318,6 +318,7 @@ int operation_new_unchecked(Operation **ret, Manager *manager, const Method *met
         o->manager = manager;
         o->origin = origin;
         o->accepted = now_monotonic();
+        atomic_init(&o->unended, 1);
         o->context = context ? context_ref(context) : context_new_admin();
         o->args = args ? json_incref((json_t *) args) : json_object();
         if (!o->context || !o->args)
@@ -423,6 +424,12 @@ int operation_settle(Operation *o) {
 void operation_end(Operation *o) {
         OperationGate *gate = o->gate;
 
+        if (atomic_fetch_sub(&o->unended, 1) > 1)
+                return;                 /* the last part ends it */
+        if (atomic_load(&o->part_not_begun)) {
+                o->begun = false;
+                (void) operation_refuse_stopping(o);
+        }
         if (gate) {
                 operation_metrics_count(gate->metrics, o);
                 operation_journal_forget(o);
@@ -536,6 +543,49 @@ void operation_submit(Operation *o, OperationGate *gate, Pool *pool) {
 }
 
 /* ---- of one that runs ---- */
+
+static void part_on_finished(Operation *o) {
+        Operation *whole = o->follows;
+
+        if (whole && !o->begun)
+                atomic_store(&whole->part_not_begun, true);
+        if (!o->begun)
+                log_info("%s%s%s was not begun, it comes again", o->method->name, o->instance_uuid ? " of instance " : "",
+                         strempty(o->instance_uuid));
+        (void) operation_free(o);
+        if (whole)
+                operation_end(whole);
+}
+
+/* The journal writes in the order in which it is asked to: this one's acceptance before the other's outcome. */
+int operation_follow(Operation *o, const char *method, json_t *args, NovaException *e) {
+        json_auto_t *given = args;
+        const Method *m = manager_method(o->manager, method, ~0u);
+        char id[64];
+        Operation *part;
+        int r;
+
+        if (!m)
+                return exception_setf(e, EXC_NO_SUCH_METHOD, "Endpoint does not support RPC method %s", method);
+        r = operation_new(&part, o->manager, m, o->context, given, ORIGIN_RPC, part_on_finished, NULL, e);
+        if (r < 0)
+                return r;
+        json_decref(TAKE_PTR(given));   /* counts of references are not safe between threads */
+        part->is_part = true;
+        if (o->journal_id > 0 && o->gate && (m->flags & METHOD_CHANGES_STATE)) {
+                snprintf(id, sizeof id, "part/%lld/%u", (long long) o->journal_id, o->parts++);
+                r = operation_set_request(part, id, NULL, false, &(RpcReplyAddress) {});
+                if (r < 0) {
+                        (void) operation_free(part);
+                        return r;
+                }
+        } else {
+                part->follows = o;
+                (void) atomic_fetch_add(&o->unended, 1);
+        }
+        operation_submit(part, o->gate, o->pool);
+        return 0;
+}
 
 int operation_step(Operation *o, const char *step) {
         OperationGate *g = o->gate;

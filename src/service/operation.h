@@ -120,6 +120,11 @@ struct Operation {
         bool secrets_dropped;           /* the arguments are not what they were */
         bool undone;
         bool known;                     /* another delivery of what was accepted before */
+        Operation *follows;             /* ended with this one; NULL = by itself */
+        bool is_part;                   /* came of operation_follow */
+        unsigned parts;                 /* so far */
+        atomic_uint unended;            /* itself, and what follows it */
+        atomic_bool part_not_begun;
 };
 
 /* How one has ended, or is about to: by what stands in it. */
@@ -151,6 +156,11 @@ int operation_show(Operation *o, OperationGate *g);
 uint64_t operation_id(const Operation *o);
 
 /* ---- of an operation that runs: on the thread that runs it ---- */
+
+/* Asks for @method, a part of what @o was asked for that has its own turn; takes @args over. It is accepted before the outcome of @o is
+ * recorded, and once, also if @o runs again after a crash; a stop leaves it to the next start. Without a journal the end of @o is
+ * told when it has ended too, and if it did not begin @o did not. Its own outcome is the log's. 0 or -errno with @e. */
+int operation_follow(Operation *o, const char *method, json_t *args, NovaException *e);
 
 /* Calls @f for each that is in flight beside it, as operation_gate_foreach. */
 void operation_foreach_other(const Operation *o, void (*f)(const OperationInfo *info, void *userdata), void *userdata);

@@ -45,6 +45,22 @@ static int run(Operation *o, json_t **ret, NovaException *e) {
         return 0;
 }
 
+/* Has two parts, and may block behind the first. */
+static int run_whole(Operation *o, json_t **ret, NovaException *e) {
+        for (unsigned n = 0; n < 2; n++) {
+                char name[] = "part 0";
+
+                name[5] = (char) ('0' + n);
+                assert_return_code(operation_follow(o, "again", json_pack("{s:s, s:s}", "instance_uuid", UUID, "arg", name), e), 0);
+                if (n == 0 && json_object_get(o->args, "block")) {
+                        sem_post(&begun);
+                        while (sem_wait(&released) < 0)
+                                ;
+                }
+        }
+        return 0;
+}
+
 static int undo(Operation *o, NovaException *e) {
         atomic_fetch_add(&undos, 1);
         return 0;
@@ -64,6 +80,8 @@ static const Method methods[] = {
         {.name = "undone", .arguments = arguments, .flags = CHANGES, .served = SERVED_ZED, .kind = JOB_STATE, .run = run,
          .recovery = RECOVER_UNDO, .undo = undo},
         {.name = "fails", .arguments = arguments, .flags = CHANGES, .served = SERVED_ZED, .kind = JOB_STATE, .run = run},
+        {.name = "whole", .arguments = arguments, .flags = METHOD_CHANGES_STATE | METHOD_REPEATABLE, .served = SERVED_ZED, .kind = JOB_QUERY,
+         .run = run_whole, .recovery = RECOVER_AGAIN},
         {.name = "reads", .arguments = arguments, .served = SERVED_ZED, .kind = JOB_QUERY, .run = run},
 };
 
@@ -159,12 +177,16 @@ static int teardown(void **state) {
         return 0;
 }
 
-/* What a crash at this moment would leave. */
-static void crash(Fixture *f) {
+/* What a crash at this moment would leave of @path, as @copy. */
+static void crash_of(const char *path, const char *copy) {
         char command[512];
 
-        snprintf(command, sizeof command, "rm -f %s*; cp %s %s && cp %s-wal %s-wal", f->copy, f->path, f->copy, f->path, f->copy);
+        snprintf(command, sizeof command, "rm -f %s*; cp %s %s && cp %s-wal %s-wal", copy, path, copy, path, copy);
         assert_int_equal(system(command), 0);
+}
+
+static void crash(Fixture *f) {
+        crash_of(f->path, f->copy);
 }
 
 static void assert_rows(const char *path, const char *expected) {
@@ -496,6 +518,118 @@ static void at_the_limit_the_next_one_waits_unaccepted(void **state) {
         json_decref(first.result);
 }
 
+static void parts_are_accepted_before_the_whole_has_ended_and_beyond_the_limit(void **state) {
+        Fixture *f = *state;
+        End whole = {}, ends = {};
+        Run limited, next;
+        char left[96];
+
+        run_begin(f, &limited, f->copy, 1);
+        recover(&limited, NULL);
+        atomic_store(&blocking, 1);
+        submit(&limited, "whole", json_object(), "u1", ORIGIN_RPC, &whole);
+        run_until(f->event, atomic_load(&whole.ended));
+        assert_return_code(sem_wait(&begun), 0);
+        /* The machine goes down now. */
+        assert_rows(f->copy, "whole:done:wanted,again:begun:none,again:accepted:none");
+        snprintf(left, sizeof left, "%s/left.sqlite", f->directory);
+        crash_of(f->copy, left);
+        assert_return_code(sem_post(&released), 0);
+        run_end(f, &limited);
+
+        order[0] = '\0';
+        run_begin(f, &next, left, 0);
+        recover(&next, &ends);
+        run_until(f->event, atomic_load(&ends.ended) == 2);
+        assert_string_equal(order, "part 0 part 1 ");
+        run_end(f, &next);
+}
+
+static void of_a_whole_that_runs_again_each_part_is_once(void **state) {
+        Fixture *f = *state;
+        End whole = {}, ends = {};
+        Run next;
+
+        recover(&f->run, NULL);
+        atomic_store(&blocking, 1);
+        submit(&f->run, "whole", json_pack("{s:b}", "block", 1), "u1", ORIGIN_RPC, &whole);
+        assert_return_code(sem_wait(&begun), 0);        /* the whole, */
+        assert_return_code(sem_wait(&begun), 0);        /* and its first part */
+        crash(f);
+        assert_rows(f->copy, "whole:accepted:wanted,again:begun:none");
+        assert_return_code(sem_post(&released), 0);
+        assert_return_code(sem_post(&released), 0);
+        run_until(f->event, atomic_load(&whole.ended));
+        run_until(f->event, operation_gate_running(f->run.gate) == 0);
+
+        order[0] = '\0';
+        run_begin(f, &next, f->copy, 0);
+        assert_return_code(sem_post(&released), 0);
+        recover(&next, &ends);
+        run_until(f->event, atomic_load(&ends.ended) == 2 && operation_gate_running(next.gate) == 0);
+        assert_string_equal(order, "part 0 part 1 ");
+        assert_rows(f->copy, "whole:done:wanted,again:done:none,again:done:none");
+        json_decref(ends.result);
+        run_end(f, &next);
+}
+
+static void a_stop_leaves_parts_to_the_next_start(void **state) {
+        Fixture *f = *state;
+        End whole = {}, ends = {};
+        Run next;
+
+        run_begin(f, &next, f->copy, 0);
+        recover(&next, NULL);
+        submit(&next, "whole", json_pack("{s:b}", "block", 1), "u1", ORIGIN_RPC, &whole);
+        assert_return_code(sem_wait(&begun), 0);
+        run_until(f->event, operation_gate_running(next.gate) == 1);    /* the first part is done */
+        operation_gate_close(next.gate);
+        assert_return_code(sem_post(&released), 0);
+        run_end(f, &next);
+        assert_true(whole.begun);
+        assert_rows(f->copy, "whole:done:wanted,again:done:none,again:accepted:none");
+
+        run_begin(f, &next, f->copy, 0);
+        recover(&next, &ends);
+        run_until(f->event, atomic_load(&ends.ended) == 1);
+        assert_string_equal(order, "part 0 part 1 ");
+        json_decref(ends.result);
+        run_end(f, &next);
+}
+
+static void without_a_journal_the_whole_ends_with_its_last_part(void **state) {
+        Fixture *f = *state;
+        End whole = {}, again = {};
+        Run plain = {};
+
+        assert_return_code(pool_new(&plain.pool, f->event, 4), 0);
+        assert_return_code(operation_gate_new(&plain.gate, f->event, on_idle, &plain), 0);
+        atomic_store(&blocking, 1);
+        submit(&plain, "whole", json_object(), "u1", ORIGIN_RPC, &whole);
+        assert_return_code(sem_wait(&begun), 0);
+        run_for(f->event, 20 * USEC_PER_MSEC);
+        assert_int_equal(atomic_load(&whole.ended), 0);
+        assert_return_code(sem_post(&released), 0);
+        run_until(f->event, atomic_load(&whole.ended));
+        assert_true(whole.begun);
+        assert_int_equal(atomic_load(&runs), 2);
+
+        /* One that does not begin hands the whole back: nobody else knows of it. */
+        atomic_store(&blocking, 1);
+        submit(&plain, "whole", json_object(), "u2", ORIGIN_RPC, &again);
+        assert_return_code(sem_wait(&begun), 0);
+        operation_gate_close(plain.gate);
+        assert_return_code(sem_post(&released), 0);
+        run_until(f->event, atomic_load(&again.ended));
+        assert_false(again.begun);
+        assert_int_equal(atomic_load(&runs), 3);
+        run_until(f->event, plain.idle);
+        assert_int_equal(pool_stop(plain.pool, TEST_DEADLINE), 0);
+        pool_free(plain.pool);
+        operation_gate_detach(plain.gate);
+        operation_gate_unref(plain.gate);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(it_is_on_the_disk_before_it_is_recorded_and_its_outcome_before_it_is_told, setup, teardown),
@@ -509,6 +643,10 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(on_the_bus_what_did_not_begin_does_not_happen_later, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_journal_that_cannot_be_written_refuses_the_bus_and_keeps_the_broker_waiting, setup, teardown),
                 cmocka_unit_test_setup_teardown(at_the_limit_the_next_one_waits_unaccepted, setup, teardown),
+                cmocka_unit_test_setup_teardown(parts_are_accepted_before_the_whole_has_ended_and_beyond_the_limit, setup, teardown),
+                cmocka_unit_test_setup_teardown(of_a_whole_that_runs_again_each_part_is_once, setup, teardown),
+                cmocka_unit_test_setup_teardown(a_stop_leaves_parts_to_the_next_start, setup, teardown),
+                cmocka_unit_test_setup_teardown(without_a_journal_the_whole_ends_with_its_last_part, setup, teardown),
         };
 
         log_set_level(LOG_LEVEL_CRITICAL);
