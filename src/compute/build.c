@@ -368,6 +368,9 @@ void compute_build_accepted(Operation *o) {
         ComputeManager *m = manager_to_compute(o->manager);
         _cleanup_(instance_done) Instance i = {}, known = {};
 
+        /* Without a journal the broker has it until it has ended, and brings it again after a crash: as new. */
+        if (o->journal_id == 0 && o->origin == ORIGIN_RPC)
+                return;
         /* What cannot be made now is tried, and told, in its turn. */
         if (!o->instance_uuid || m->store->ops->instance_get(m->store, o->instance_uuid, READ_DELETED_NO, &known) != 0)
                 return;

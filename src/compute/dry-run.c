@@ -15,7 +15,7 @@ typedef struct DryRun {
         Store *store;
         ComputeDriver *driver;
         JournalRowList rows;
-        InstanceList instances;
+        InstanceList instances, nowhere;
         char **guests;                  /* uuids */
         unsigned n_requests, n_instances, n_guests;
 } DryRun;
@@ -155,6 +155,11 @@ static int look(DryRun *d, NovaException *e) {
                 if (r < 0)
                         return r;
         }
+        for (size_t i = 0; i < d->nowhere.n; i++) {
+                r = d->nowhere.items[i].vm_state == VM_BUILDING ? tell_instance(d, &d->nowhere.items[i], e) : 0;
+                if (r < 0)
+                        return r;
+        }
         for (char **g = d->guests; g && *g; g++) {
                 r = tell_guest(d, *g);
                 if (r == -ENOMEM)
@@ -219,6 +224,8 @@ int compute_run_recovery_plan(Operation *o, json_t **ret, NovaException *e) {
         r = d.plan ? read_journal(&d, config, strempty(json_member_string(o->args, "binary")), e) : -ENOMEM;
         if (r >= 0) {
                 r = m->store->ops->instance_list_by_host(m->store, d.host, READ_DELETED_NO, &d.instances);
+                if (r >= 0)
+                        r = m->store->ops->instance_list_by_host(m->store, NULL, READ_DELETED_NO, &d.nowhere);
                 if (r < 0)
                         r = exception_setf(e, EXC_DB_ERROR, "%s", store_last_error());
         }
@@ -227,6 +234,7 @@ int compute_run_recovery_plan(Operation *o, json_t **ret, NovaException *e) {
         if (r >= 0)
                 r = look(&d, e);
         instance_list_done(&d.instances);
+        instance_list_done(&d.nowhere);
         journal_row_list_done(&d.rows);
         (void) strv_free(d.guests);
         if (r < 0)
@@ -245,6 +253,8 @@ int compute_recover_dry_run(Config *config, const char *binary, FILE *f, NovaExc
                 r = store_new_read_only(&d.store, config, e);
         if (r >= 0) {
                 r = d.store->ops->instance_list_by_host(d.store, d.host, READ_DELETED_NO, &d.instances);
+                if (r >= 0)
+                        r = d.store->ops->instance_list_by_host(d.store, NULL, READ_DELETED_NO, &d.nowhere);
                 if (r == -ENOENT)
                         fprintf(f, "there is no database yet: a start makes it\n");
                 else if (r < 0)
@@ -259,6 +269,7 @@ int compute_recover_dry_run(Config *config, const char *binary, FILE *f, NovaExc
         d.driver = compute_driver_free(d.driver);
         store_free(d.store);
         instance_list_done(&d.instances);
+        instance_list_done(&d.nowhere);
         journal_row_list_done(&d.rows);
         (void) strv_free(d.guests);
         return r < 0 ? r : 0;

@@ -345,7 +345,7 @@ static void recover_instance(ComputeManager *m, const char *uuid) {
         int r;
 
         r = c ? m->store->ops->instance_get(m->store, uuid, READ_DELETED_NO, &i) : -ENOMEM;
-        if (r > 0 && streq_ptr(i.host, m->host)) {
+        if (r > 0 && (i.host ? streq(i.host, m->host) : i.vm_state == VM_BUILDING)) {
                 r = recover(m, c, &i, &e);
                 if (r < 0 && !failure_is_passing(r, &e)) {
                         r = compute_instance_failed(m, &i, r, &e);
@@ -451,6 +451,29 @@ static int init_driver(ComputeManager *m, NovaException *e) {
         return 0;
 }
 
+static void collect_busy(const OperationInfo *info, void *userdata) {
+        if (info->instance_uuid)
+                (void) name_set_add(userdata, info->instance_uuid);
+}
+
+/* Builds that were accepted and have no host yet. Who asked for them on D-Bus was told at a stop that they do not begin, and without a
+ * journal nobody knows of them after the end of the process: they fail. */
+static int list_waiting_builds(ComputeManager *m, InstanceList *ret) {
+        size_t n = 0;
+        int r;
+
+        r = m->store->ops->instance_list_by_host(m->store, NULL, READ_DELETED_NO, ret);
+        if (r < 0)
+                return r;
+        for (size_t k = 0; k < ret->n; k++)
+                if (ret->items[k].vm_state == VM_BUILDING)
+                        ret->items[n++] = ret->items[k];
+                else
+                        instance_done(&ret->items[k]);
+        ret->n = n;
+        return 0;
+}
+
 /* Whether the journal has requests for it that an earlier run accepted: these go first. */
 static bool is_open(const ComputeManager *m, const char *uuid) {
         for (const char *const *p = m->manager.open_instances; p && *p; p++)
@@ -543,11 +566,6 @@ void compute_interrupted(ComputeManager *m, const Operation *o) {
 
 /* ---- asked for ---- */
 
-static void collect_busy(const OperationInfo *info, void *userdata) {
-        if (info->instance_uuid)
-                (void) name_set_add(userdata, info->instance_uuid);
-}
-
 static bool recovering(ComputeManager *m) {
         bool some;
 
@@ -561,11 +579,13 @@ static bool recovering(ComputeManager *m) {
  * listed, so that none that is only accepted is taken for one that was left. */
 int compute_run_recover(Operation *o, json_t **ret _unused_, NovaException *e) {
         ComputeManager *m = manager_to_compute(o->manager);
-        _cleanup_(instance_list_done) InstanceList rows = {};
+        _cleanup_(instance_list_done) InstanceList rows = {}, waiting = {};
         NameSet busy = {};
         int r;
 
         r = m->store->ops->instance_list_by_host(m->store, m->host, READ_DELETED_NO, &rows);
+        if (r >= 0)
+                r = list_waiting_builds(m, &waiting);
         if (r < 0)
                 return local_store_failure(r, "Cannot list the instances of this host", e);
         operation_foreach_other(o, collect_busy, &busy);
@@ -573,6 +593,9 @@ int compute_run_recover(Operation *o, json_t **ret _unused_, NovaException *e) {
         for (size_t n = 0; n < rows.n; n++)
                 if (!name_set_has(&busy, rows.items[n].uuid))
                         (void) submit_recovery(m, rows.items[n].uuid);
+        for (size_t n = 0; n < waiting.n; n++)
+                if (!name_set_has(&busy, waiting.items[n].uuid))
+                        (void) submit_recovery(m, waiting.items[n].uuid);
         name_set_done(&busy);
         /* Each under its own key, behind what is worked on there. */
         while (recovering(m)) {
@@ -593,8 +616,9 @@ int local_store_failure(int r, const char *what, NovaException *e) {
 }
 
 int compute_init_host(ComputeManager *m, RequestContext *c _unused_, NovaException *e) {
-        _cleanup_(instance_list_done) InstanceList instances = {};
+        _cleanup_(instance_list_done) InstanceList instances = {}, waiting = {};
         _cleanup_free_ char *boot_id = NULL;
+        NameSet busy = {};
         int booted, r;
 
         /* Also while there is no hypervisor. A store that cannot be read is told below. */
@@ -609,8 +633,13 @@ int compute_init_host(ComputeManager *m, RequestContext *c _unused_, NovaExcepti
                 return r;
 
         r = m->store->ops->instance_list_by_host(m->store, m->host, READ_DELETED_NO, &instances);
+        if (r >= 0)
+                r = list_waiting_builds(m, &waiting);
         if (r < 0)
                 return local_store_failure(r, "Cannot list the instances of this host", e);
+        /* Behind the list: what was accepted since is in the gate. */
+        if (m->manager.gate)
+                operation_gate_foreach(m->manager.gate, collect_busy, &busy);
         if (m->driver->ops->tidy)
                 m->driver->ops->tidy(m->driver, NULL);
 
@@ -640,6 +669,10 @@ int compute_init_host(ComputeManager *m, RequestContext *c _unused_, NovaExcepti
                 if (r < 0)
                         log_warning("Instance %s is not yet recovered: %s", instances.items[n].uuid, failure_text(r, NULL));
         }
+        for (size_t n = 0; n < waiting.n; n++)
+                if (!is_open(m, waiting.items[n].uuid) && !name_set_has(&busy, waiting.items[n].uuid))
+                        (void) submit_recovery(m, waiting.items[n].uuid);
+        name_set_done(&busy);
         recovery_ended(m, "", false);
         return 0;
 }

@@ -10,7 +10,9 @@ const Option options_database[] = {
         BOOLEAN("sqlite_synchronous", "true", "Wait for the disk at each commit; false may lose what was accepted.",
                 NAMES("database.sqlite_synchronous")),
         BOOLEAN("request_journal", "true", "Write each request that changes something to the journal before it is acknowledged, so "
-                "that none is lost or run twice; false only to measure what that costs."),
+                "that none is lost or run twice. false only to measure what that costs: what came by RPC is then acknowledged when it has "
+                "ended, so that one under way when the daemon is killed comes again and may run twice; what D-Bus asked for and had not "
+                "begun is forgotten, a build fails."),
         STRING("journal_path", NULL, "The journal's file; unset: beside that of sql_connection, nova-journal.sqlite."),
         INTEGER("journal_keep_seconds", "259200", "Seconds for which requests that have ended are remembered, to know repeats; 0: "
                 "bounded by journal_keep_requests only.", AT_LEAST(0)),

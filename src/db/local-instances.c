@@ -73,9 +73,9 @@ static const char *const by_uuid[] = {
 };
 
 static const char *const by_host[] = {
-        [READ_DELETED_NO] = "WHERE host = ?1 AND deleted = 0 ORDER BY row",
-        [READ_DELETED_YES] = "WHERE host = ?1 ORDER BY row",
-        [READ_DELETED_ONLY] = "WHERE host = ?1 AND deleted = 1 ORDER BY row",
+        [READ_DELETED_NO] = "WHERE host IS ?1 AND deleted = 0 ORDER BY row",
+        [READ_DELETED_YES] = "WHERE host IS ?1 ORDER BY row",
+        [READ_DELETED_ONLY] = "WHERE host IS ?1 AND deleted = 1 ORDER BY row",
 };
 
 int local_instance_get(Store *s, const char *uuid, ReadDeleted read_deleted, Instance *ret) {

@@ -115,7 +115,7 @@ typedef struct StoreOps {
 
         /* instances */
         int (*instance_get)(Store *s, const char *uuid, ReadDeleted read_deleted, Instance *ret);
-        /* In a list object is NULL: what is listed every minute need not be parsed. */
+        /* @host NULL: those that are nowhere. In a list object is NULL: what is listed every minute need not be parsed. */
         int (*instance_list_by_host)(Store *s, const char *host, ReadDeleted read_deleted, InstanceList *ret);
         /* Keeps the id it has, else gives the next; fills created_at unless given. A living one with this uuid or id: -EEXIST,
          * InstanceExists. */

@@ -14,9 +14,10 @@
 #include "rpc/rpc.h"
 
 #define MANAGER_MAGIC 0x4e564d47u       /* "NVMG" */
-#define MANAGER_ABI 3u
+#define MANAGER_ABI 4u
 
 typedef struct Manager Manager;
+typedef struct OperationGate OperationGate;      /* service/operation.h */
 
 /* A periodic task (essex 11.7, zed 4.9). Each has its own due time on the monotonic clock; it runs as a job of its own,
  * so that a slow one delays no other, and never twice at once. */
@@ -109,6 +110,8 @@ struct Manager {
 
         /* Of init_host, while it runs: instances with open requests in the journal, NULL-terminated; NULL = none. */
         const char *const *open_instances;
+        /* And the gate of what this run has accepted so far; NULL = nothing. */
+        OperationGate *gate;
 };
 
 static inline Manager *manager_free(Manager *m) {

@@ -81,8 +81,16 @@ static void send_unanswered(const JournalRow *row, void *userdata) {
         service_reply(i->rpc, i->journal, row->id, &to, result, &e);
 }
 
-static int init_host(ServiceJob *j) {
-        return j->manager->ops->init_host ? j->manager->ops->init_host(j->manager, j->context, &j->exception) : 0;
+static int init_host(InitJob *i) {
+        Manager *m = i->job.manager;
+        int r;
+
+        if (!m->ops->init_host)
+                return 0;
+        m->gate = i->gate;
+        r = m->ops->init_host(m, i->job.context, &i->job.exception);
+        m->gate = NULL;
+        return r;
 }
 
 static int init_work(ServiceJob *j) {
@@ -91,7 +99,7 @@ static int init_work(ServiceJob *j) {
         int r;
 
         if (!i->journal)
-                return init_host(j);
+                return init_host(i);
 
         r = operation_recovery_load(&recovery, i->gate, &j->exception);
         if (r < 0)
@@ -99,7 +107,7 @@ static int init_work(ServiceJob *j) {
         if (i->first)
                 operation_recovery_foreach_unanswered(recovery, i->gate, send_unanswered, i);
         j->manager->open_instances = operation_recovery_instances(recovery);
-        r = init_host(j);
+        r = init_host(i);
         j->manager->open_instances = NULL;
         if (r >= 0)
                 operation_recovery_run(recovery, i->gate, i->pool, j->manager, recovered_on_finished, i->requests);

@@ -14,15 +14,17 @@ import signal
 import sqlite3
 import sys
 import time
+import unittest
 import uuid
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), 'lib'), os.path.join(os.path.dirname(HERE), 'integration')]
 from computeclient import Cloud  # noqa: E402
-from novatest import SLOW, Daemon  # noqa: E402
+from novatest import SLOW, Daemon, eventually, shared_broker  # noqa: E402
 from wireclient import Raw, opened, over  # noqa: E402
 
 PLACEHOLDER = '11111111-2222-4333-8444-555555555555'
+EVENTS = ('network-changed', 'network-vif-deleted')
 NEW_IMAGE = '22222222-2222-4333-8444-555555555555'      # in a template: another one each time
 POWER = {'active': 1, 'stopped': 4, 'paused': 3, 'suspended': 7}
 # what is asked of an instance most of the time: what its state allows; now and then anything
@@ -97,6 +99,9 @@ class Templates:
                            ('terminate', lambda: api.terminate_instance(context, guest, objects.BlockDeviceMappingList(objects=[])))):
             send()
             keep(name)
+        api.external_instance_event(context, [guest], [objects.InstanceExternalEvent(
+            instance_uuid=PLACEHOLDER, name=name, status='completed', tag=PLACEHOLDER, data={}) for name in EVENTS], host=host)
+        keep('events')
         if image:
             self.of_disks(api, context, guest, image, objects, keep)
 
@@ -381,4 +386,42 @@ def outcomes(daemon):
     return dict(sorted(found.items(), key=lambda kv: -kv[1]))
 
 
-__all__ = ['Load', 'Templates', 'Victim', 'judge', 'outcomes', 'wait_quiet', 'copy']
+class Scene(unittest.TestCase):
+    """A load, and a daemon with the fake driver that is killed under it."""
+    templates = None
+    options = {}
+
+    def setUp(self):
+        self.broker = shared_broker()
+        self.vhost = self.broker.vhost('fault-' + uuid.uuid4().hex[:8])
+        self.addCleanup(self.broker.http, 'DELETE', 'vhosts/' + self.vhost)
+        if Scene.templates is None:
+            Scene.templates = Templates(self.broker.url(self.vhost), 'testhost')
+        self.victim = Victim(self.broker.url(self.vhost), options=self.options)
+        self.addCleanup(self.victim.close)
+        seed = int(os.environ.get('NOVA_FAULT_SEED', str(uuid.uuid4().int % 1000000)))
+        print('seed %d' % seed, flush=True)
+        self.load = Load(self.broker, self.vhost, seed=seed, templates=self.templates)
+        self.addCleanup(self.load.close)
+
+    def rest_and_judge(self):
+        """Up again, everything answered, and nothing wrong."""
+        if self.victim.process.poll() is not None:
+            self.victim.start()
+        else:
+            self.victim.wait_notified('READY=1', 20)
+        left = self.load.wait_for_all()
+        self.assertFalse(['%s of %s' % (r.name, r.instance) for r in left][:10], self.victim.text()[-3000:])
+        # the recording of the last replies waits for company
+        eventually(lambda: not any(r['reply'] == 'wanted' for r in self.victim.journal_rows()), what='the record of the last replies')
+        self.assertEqual(judge(self.load, self.victim, self.victim.fake_guests()), [])
+        print('%d requests, %d kills: %s' % (len(self.load.requests), self.victim.kills, outcomes(self.victim)), flush=True)
+
+    def until_it_dies(self, what):
+        end = time.monotonic() + 30 * SLOW
+        while not self.victim.died_by_itself():
+            self.assertLess(time.monotonic(), end, what)
+            self.load.go_on(0.02)
+
+
+__all__ = ['Load', 'Scene', 'Templates', 'Victim', 'judge', 'outcomes', 'wait_quiet', 'copy']

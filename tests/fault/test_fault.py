@@ -9,8 +9,8 @@ import unittest
 import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from faultload import Load, Templates, Victim, judge, outcomes  # noqa: E402
-from novatest import SLOW, eventually, shared_broker  # noqa: E402
+from faultload import Scene, judge  # noqa: E402
+from novatest import SLOW, eventually  # noqa: E402
 
 # journal first: before and after each of its writes; then those of the methods
 JOURNAL_STEPS = ('accept-uncommitted', 'accept-committed', 'request-acked', 'operation-begun', 'operation-ran', 'finish-uncommitted',
@@ -21,35 +21,7 @@ RANDOM_KILLS = int(os.environ.get('NOVA_FAULT_KILLS', '130'))
 REQUESTS = int(os.environ.get('NOVA_FAULT_REQUESTS', '0'))
 
 
-class Kills(unittest.TestCase):
-    templates = None
-
-    def setUp(self):
-        self.broker = shared_broker()
-        self.vhost = self.broker.vhost('fault-' + uuid.uuid4().hex[:8])
-        self.addCleanup(self.broker.http, 'DELETE', 'vhosts/' + self.vhost)
-        if Kills.templates is None:
-            Kills.templates = Templates(self.broker.url(self.vhost), 'testhost')
-        self.victim = Victim(self.broker.url(self.vhost))
-        self.addCleanup(self.victim.close)
-        seed = int(os.environ.get('NOVA_FAULT_SEED', str(uuid.uuid4().int % 1000000)))
-        print('seed %d' % seed, flush=True)
-        self.load = Load(self.broker, self.vhost, seed=seed, templates=self.templates)
-        self.addCleanup(self.load.close)
-
-    def rest_and_judge(self):
-        """Up again, everything answered, and nothing wrong."""
-        if self.victim.process.poll() is not None:
-            self.victim.start()
-        else:
-            self.victim.wait_notified('READY=1', 20)
-        left = self.load.wait_for_all()
-        self.assertFalse(['%s of %s' % (r.name, r.instance) for r in left][:10], self.victim.text()[-3000:])
-        # the recording of the last replies waits for company
-        eventually(lambda: not any(r['reply'] == 'wanted' for r in self.victim.journal_rows()), what='the record of the last replies')
-        self.assertEqual(judge(self.load, self.victim, self.victim.fake_guests()), [])
-        print('%d requests, %d kills: %s' % (len(self.load.requests), self.victim.kills, outcomes(self.victim)), flush=True)
-
+class Kills(Scene):
     def test_killed_at_random(self):
         choose = self.load.random
         self.victim.launch()
@@ -68,10 +40,7 @@ class Kills(unittest.TestCase):
         for step in steps:
             for n in rounds:
                 self.victim.launch(environment={'NOVA_FAULT_STEP': '%s:%d' % (step, n)})
-                end = time.monotonic() + 30 * SLOW
-                while not self.victim.died_by_itself():
-                    self.assertLess(time.monotonic(), end, 'step %s was not reached %d times' % (step, n))
-                    self.load.go_on(0.02)
+                self.until_it_dies('step %s was not reached %d times' % (step, n))
         self.rest_and_judge()
 
     def test_killed_at_each_step_of_the_journal(self):

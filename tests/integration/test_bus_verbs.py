@@ -575,5 +575,74 @@ class Libvirt(EveryVerb, WithVerbs):
         self.alice.do(guest, 'Delete')
 
 
+class Waiting(WithVerbs):
+    """A build that was accepted and had not begun when the daemon ended."""
+    options = {'max_concurrent_builds': '1', 'stop_timeout': '5'}
+
+    def waits(self):
+        """One that hangs, and one behind it. Both uuids and jobs."""
+        v = self.daemon
+        v.groups['fake'].update(fault_file=os.path.join(v.folder, 'faults'), guests_file=os.path.join(v.folder, 'guests'))
+        with open(v.groups['fake']['fault_file'], 'w', encoding='ascii') as f:
+            f.write('spawn:hang\n')
+        v.stop()
+        v.start()
+        eventually(lambda: self.bob.owner(), what='the name')
+        first = self.root.create(wait=False)
+        eventually(lambda: self.task(first[0]) == ['spawning'])
+        second = self.root.create(wait=False)
+        eventually(lambda: self.task(second[0]) == ['scheduling'])
+        return first, second
+
+    def task(self, guest):
+        return [row['task_state'] for row in self.sql('SELECT task_state FROM instances WHERE uuid = ?', guest)]
+
+    def again(self):
+        os.unlink(self.daemon.groups['fake']['fault_file'])
+        self.daemon.start()
+        eventually(lambda: self.bob.owner(), what='the name')
+
+    def assertFailed(self, guest):
+        self.assertState(guest, 'error')
+        fault, = self.sql('SELECT message FROM instance_faults WHERE instance_uuid = ?', guest)
+        self.assertEqual(fault['message'], 'nova-compute was stopped while the instance was building, scheduling')
+        self.root.do(guest, 'Delete')
+        self.assertGone(guest)
+
+    def test_killed_it_is_built_later(self):
+        first, second = self.waits()
+        self.daemon.process.kill()
+        self.daemon.process.wait()
+        self.again()
+        self.assertState(first[0], 'error')
+        self.assertState(second[0], 'active')
+        for guest, _ in first, second:
+            self.root.do(guest, 'Delete')
+
+    def test_told_at_a_stop_that_it_does_not_begin_it_has_failed(self):
+        first, second = self.waits()
+        # the one that runs ends, so that the stop does
+        self.daemon.process.terminate()
+        self.daemon.wait_notified('STOPPING=1', 10)
+        os.truncate(self.daemon.groups['fake']['fault_file'], 0)
+        ended = self.root.wait_job(second[1])
+        self.assertEqual((ended.result, ended.details['message']), ('failed', 'build_and_run_instance was not begun: the service stops'))
+        self.daemon.process.wait()
+        self.again()
+        self.assertState(first[0], 'active')
+        self.root.do(first[0], 'Delete')
+        self.assertFailed(second[0])
+
+    def test_without_a_journal_it_has_failed(self):
+        v = self.daemon
+        v.configure(request_journal='false')
+        self.addCleanup(v.configure, request_journal='true')
+        _, second = self.waits()
+        v.process.kill()
+        v.process.wait()
+        self.again()
+        self.assertFailed(second[0])
+
+
 if __name__ == '__main__':
     unittest.main()
