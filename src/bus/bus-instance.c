@@ -445,37 +445,29 @@ static void instance_remove(BusInstance *i) {
                 if (r < 0)
                         log_debug("that %s is gone could not be told: %s", i->path, strerror(-r));
         }
-        free(i->object.told);
         free(i);
 }
 
 static void instance_add(Bus *b, const InstanceView *v) {
         _cleanup_free_ char *path = bus_instance_path(v->uuid);
-        uint64_t *told = calloc(_INSTANCE_PROPERTY_MAX, sizeof *told);
-        BusInstance *i = path ? calloc(1, sizeof *i + strlen(path) + 1) : NULL;
-        int r;
+        const size_t told = _INSTANCE_PROPERTY_MAX * sizeof(uint64_t);
+        BusInstance *i = path ? calloc(1, sizeof *i + told + strlen(path) + 1) : NULL;
 
         if (i)
                 i->view = v;
-        if (!told || !i || !tsearch(i, &b->instances, compare_uuid)) {
+        if (!i || !tsearch(i, &b->instances, compare_uuid)) {
                 log_warning("Out of memory: instance %s is not on the bus", v->uuid);
-                free(told);
                 free(i);
                 return;
         }
-        strcpy(i->path, path);
-        bus_object_init(&i->object, b, &instance_interface, i->path, told);
+        i->path = strcpy((char *) i->told + told, path);
+        bus_object_init(&i->object, b, &instance_interface, i->path, i->told, false);
         i->previous = b->last_instance;
         *(b->last_instance ? &b->last_instance->next : &b->first_instance) = i;
         b->last_instance = i;
         b->n_instances++;
         bus_jobs_join_instance(b, i);
-        bus_object_learn(&i->object);
-        if (!bus_can_tell(b))
-                return;
-        r = sd_bus_emit_interfaces_added(b->bus, i->path, INSTANCE_INTERFACE, NULL);
-        if (r < 0)
-                log_debug("that %s is there could not be told: %s", i->path, strerror(-r));
+        bus_object_announce(&i->object);
 }
 
 static void on_instance(const InstanceView *v, InstanceChange change, void *userdata) {

@@ -35,6 +35,9 @@ typedef struct BusProperty {
         unsigned changes;               /* the observers' flags after which it may be another; 0 = const or not signalled */
 } BusProperty;
 
+#define UNSENT_MAX 2u                   /* messages of ours that the bus has not taken yet: beyond, there is no room for more */
+#define BUS_PRIORITY_SERVE (SD_EVENT_PRIORITY_NORMAL + 10)      /* calls that wait: behind the bus itself, before what is done when idle */
+
 #define PROPERTIES_MAX 64               /* of an interface: they are counted in the bits of a word */
 
 typedef struct BusObject BusObject;
@@ -56,7 +59,8 @@ struct BusObject {
         const char *path;
         uint64_t *told;                 /* hashes of the values last told, one per property */
         uint64_t dirty;                 /* a bit per property that may have changed since */
-        BusObject *previous, *next;     /* in the bus's list of those that have such a bit */
+        bool announced;                 /* InterfacesAdded was told, or whoever asks knows it anyway */
+        BusObject *previous, *next;     /* in the bus's list of those of which there is something to tell */
 };
 
 typedef enum BusCallWait {
@@ -129,7 +133,7 @@ struct Bus {
 
         BusObject service_object, node_object, manager_object;
         uint64_t service_told[PROPERTIES_MAX], node_told[PROPERTIES_MAX], manager_told[PROPERTIES_MAX];
-        BusObject *dirty;               /* what changed since it was told */
+        BusObject *first_dirty, *last_dirty;    /* of which there is something to tell, in the order in which it came about */
 
         InstanceTable *instance_table;  /* the manager's; NULL = it has none */
         JobTable *job_table;            /* the service's */
@@ -140,13 +144,32 @@ struct Bus {
         void *jobs;                     /* tree of BusJob by id */
         BusJob *first_job, *last_job;
         unsigned n_jobs;
+        bool behind;                    /* there was more to tell than the bus took at once */
+        bool jobs_paused;               /* nothing is heard of jobs until the bus has taken what was told of them */
         sd_event_source *tell;          /* sends what is dirty, once per turn of the loop */
+        sd_event_source *taken;         /* looks, after each turn of the loop, whether the bus has taken what we have sent */
 };
 
 /* ---- bus.c ---- */
 
 /* Whether somebody can hear: there is a bus and the name is ours. */
 bool bus_can_tell(const Bus *b);
+
+/* ---- pace.c: telling as fast as the bus takes it ---- */
+
+/* Makes b->tell and b->taken. 0 or -errno. */
+int bus_pace_new(Bus *b);
+void bus_pace_free(Bus *b);
+/* There is something to tell: it is told within this turn of the loop, if the bus takes it. */
+void bus_tell_soon(Bus *b);
+/* How many of our messages the bus has not taken yet. */
+uint64_t bus_unsent(const Bus *b);
+/* Something was told of a job: if the bus does not keep up, nothing more is heard of jobs until it does. */
+void bus_jobs_keep_pace(Bus *b);
+/* There is no bus to wait for any more, or another table. */
+void bus_jobs_go_on(Bus *b);
+/* Some of what could not be told at once, between two calls that are served. */
+void bus_tell_some(Bus *b);
 
 /* ---- fair.c ---- */
 
@@ -159,8 +182,10 @@ int fairness_on_message(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* ---- properties.c ---- */
 
-/* @path and @told (one per property) are the object's own. */
-void bus_object_init(BusObject *o, Bus *b, const BusInterface *i, const char *path, uint64_t *told);
+/* @path and @told (one per property) are the object's own. @announced: nobody need be told that it is there. */
+void bus_object_init(BusObject *o, Bus *b, const BusInterface *i, const char *path, uint64_t *told, bool announced);
+/* Has InterfacesAdded told in its turn; until then its changes are part of that. */
+void bus_object_announce(BusObject *o);
 /* Before its memory goes. */
 void bus_object_done(BusObject *o);
 /* Marks the properties that depend on @changes; they are compared and told at the end of the turn. */
@@ -169,8 +194,9 @@ void bus_object_changed(BusObject *o, unsigned changes);
 void bus_object_learn(BusObject *o);
 /* The getter of every property: finds the row and appends the value. */
 int bus_object_get(const BusObject *o, const char *property, sd_bus_message *reply);
-/* Tells all that is dirty. */
-void bus_tell_changes(Bus *b);
+/* Tells what is dirty, of at most @max objects, for as long as the bus takes it; UINT_MAX: all of it, whether it does or not. Whether
+ * something is left. */
+bool bus_tell_changes(Bus *b, unsigned max);
 
 /* ---- bus-host.c ---- */
 
@@ -212,7 +238,8 @@ struct BusInstance {
         const InstanceView *view;
         BusJob *first_job, *last_job;   /* about it, oldest first */
         BusInstance *previous, *next;   /* all there are, in the order they came */
-        char path[];
+        const char *path;               /* behind @told, in the same memory */
+        uint64_t told[];
 };
 
 /* Adds what is in the table now, and follows it. NULL: there is none any more, all go. */
@@ -237,6 +264,7 @@ struct BusJob {
         BusJob *previous, *next;
         bool added;                     /* the bus was told of the object */
         char path[JOB_PATH_MAX];
+        uint64_t told[];
 };
 
 void bus_jobs_set_table(Bus *b, JobTable *t);

@@ -347,19 +347,17 @@ int bus_job_begin(Bus *b, sd_bus_message *m, RequestContext *context, const char
 /* ---- the table ---- */
 
 static BusJob *job_add(Bus *b, const JobView *v) {
-        BusJob *j = calloc(1, sizeof *j);
-        uint64_t *told = calloc(_JOB_PROPERTY_MAX, sizeof *told);
+        BusJob *j = calloc(1, sizeof *j + _JOB_PROPERTY_MAX * sizeof j->told[0]);
         BusInstance *i;
 
         if (j)
                 j->view = v;
-        if (!j || !told || !tsearch(j, &b->jobs, compare_id)) {
-                free(told);
+        if (!j || !tsearch(j, &b->jobs, compare_id)) {
                 free(j);
                 return NULL;
         }
         bus_job_path(v->id, j->path);
-        bus_object_init(&j->object, b, &job_interface, j->path, told);
+        bus_object_init(&j->object, b, &job_interface, j->path, j->told, true);
         j->previous = b->last_job;
         *(b->last_job ? &b->last_job->next : &b->first_job) = j;
         b->last_job = j;
@@ -380,7 +378,6 @@ static void job_remove(BusJob *j) {
         *(j->next ? &j->next->previous : &b->last_job) = j->previous;
         b->n_jobs--;
         bus_object_done(&j->object);
-        free(j->object.told);
         free(j);
 }
 
@@ -428,6 +425,7 @@ static void on_job(const JobView *v, JobChange change, void *userdata) {
                         answer_refused(c, v);
                 break;
         }
+        bus_jobs_keep_pace(b);
 }
 
 static void add_known(const JobView *v, void *userdata) {
@@ -442,6 +440,7 @@ void bus_jobs_set_table(Bus *b, JobTable *t) {
                         (void) sd_bus_emit_interfaces_removed(b->bus, b->first_job->path, JOB_INTERFACE, NULL);
                 job_remove(b->first_job);
         }
+        bus_jobs_go_on(b);
         b->job_table = t;
         if (!t)
                 return;

@@ -3,6 +3,7 @@
 #include "bus/bus-internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/socket.h>
 
 #include "basic/log.h"
@@ -22,14 +23,6 @@ bool bus_connected(const Bus *b) {
 
 bool bus_can_tell(const Bus *b) {
         return bus_connected(b);
-}
-
-static int bus_on_tell(sd_event_source *s _unused_, void *userdata) {
-        Bus *b = userdata;
-
-        if (bus_connected(b))
-                bus_tell_changes(b);
-        return 0;
 }
 
 /* ---- what the rooms below tell ---- */
@@ -92,6 +85,7 @@ static void bus_disconnect(Bus *b) {
         bus_followers_drop(b);
         b->name_request = sd_bus_slot_unref(b->name_request);
         b->named = false;
+        bus_jobs_go_on(b);
         if (!b->bus)
                 return;
         (void) sd_bus_detach_event(b->bus);
@@ -122,8 +116,10 @@ static void bus_is_named(Bus *b) {
         bus_object_learn(&b->service_object);
         bus_object_learn(&b->node_object);
         bus_object_learn(&b->manager_object);
-        for (BusInstance *i = b->first_instance; i; i = i->next)
+        for (BusInstance *i = b->first_instance; i; i = i->next) {
                 bus_object_learn(&i->object);
+                i->object.announced = true;
+        }
         for (BusJob *j = b->first_job; j; j = j->next) {
                 bus_object_learn(&j->object);
                 j->added = true;
@@ -135,6 +131,7 @@ static int bus_on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bu
         Bus *b = userdata;
 
         b->named = false;
+        bus_jobs_go_on(b);
         if (b->starting)
                 return 0;
         /* The connection is torn down by the timer, not under the library's feet. */
@@ -308,16 +305,13 @@ static int bus_on_retry(sd_event_source *s _unused_, uint64_t now _unused_, void
 static int bus_add_sources(Bus *b) {
         int r;
 
-        r = sd_event_add_defer(b->event, &b->tell, bus_on_tell, b);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(b->tell, SD_EVENT_OFF);
+        r = bus_pace_new(b);
         if (r >= 0)
                 r = sd_event_add_time_relative(b->event, &b->retry, CLOCK_MONOTONIC, 0, 0, bus_on_retry, b);
         if (r >= 0)
                 r = sd_event_source_set_enabled(b->retry, SD_EVENT_OFF);
         if (r < 0)
                 return r;
-        (void) sd_event_source_set_description(b->tell, "bus-tell");
         (void) sd_event_source_set_description(b->retry, "bus-retry");
         return 0;
 }
@@ -333,9 +327,9 @@ int bus_new(Bus **ret, sd_event *event, Launcher *launcher, const BusCallbacks *
         if (callbacks)
                 b->callbacks = *callbacks;
         b->name = b->callbacks.name ? b->callbacks.name : BUS_NAME;
-        bus_object_init(&b->service_object, b, &bus_service_interface, BUS_PATH, b->service_told);
-        bus_object_init(&b->node_object, b, &bus_node_interface, BUS_PATH, b->node_told);
-        bus_object_init(&b->manager_object, b, &bus_manager_interface, BUS_PATH, b->manager_told);
+        bus_object_init(&b->service_object, b, &bus_service_interface, BUS_PATH, b->service_told, true);
+        bus_object_init(&b->node_object, b, &bus_node_interface, BUS_PATH, b->node_told, true);
+        bus_object_init(&b->manager_object, b, &bus_manager_interface, BUS_PATH, b->manager_told, true);
         r = bus_host_init(b);
         if (r >= 0)
                 r = fairness_new(&b->fairness, b);
@@ -383,7 +377,7 @@ Bus *bus_free(Bus *b) {
                 (void) bus_set_service(b, NULL);
         bus_calls_drop(b, true);
         if (b->bus && b->named) {
-                (void) bus_on_tell(NULL, b);
+                (void) bus_tell_changes(b, UINT_MAX);
                 bus_flush(b);
         }
         if (b->authority)
@@ -393,7 +387,7 @@ Bus *bus_free(Bus *b) {
         authority_free(b->authority);
         logind_free(b->logind);
         fairness_free(b->fairness);
-        sd_event_source_disable_unref(b->tell);
+        bus_pace_free(b);
         sd_event_source_disable_unref(b->retry);
         sd_event_unref(b->event);
         free(b);

@@ -14,7 +14,6 @@
 #define WAITING_MAX 128u                /* calls of a caller: as many as the bus lets him have without an answer */
 #define WAITING_ALL_MAX 8192u
 #define UNSERVED_MAX 32u                /* so many are read before one is dispatched, while there is more to read */
-#define UNSENT_MAX 2u                   /* messages of ours that the bus has not taken yet: beyond, nobody is served */
 #define LONG_WAIT_MAX (100 * USEC_PER_MSEC)
 
 typedef struct Waiting {
@@ -182,11 +181,7 @@ static int line_add(Line *l, const char *name, sd_bus_message *m) {
 /* ---- dispatching ---- */
 
 static bool may_serve(const Fairness *f) {
-        uint64_t unsent = 0;
-
-        if (sd_bus_get_n_queued_write(f->bus->bus, &unsent) < 0)
-                return true;
-        return unsent <= (f->quick.first ? UNSENT_MAX : 0);
+        return bus_unsent(f->bus) <= (f->quick.first ? UNSENT_MAX : 0);
 }
 
 static void serve(Fairness *f) {
@@ -216,6 +211,7 @@ static int on_turn(sd_event_source *s, void *userdata) {
         Fairness *f = userdata;
 
         serve(f);
+        bus_tell_some(f->bus);
         if (f->n > 0 && !may_serve(f))
                 return sd_event_source_set_enabled(f->sent, SD_EVENT_ON);
         return sd_event_source_set_enabled(s, f->n > 0 ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
@@ -294,8 +290,8 @@ int fairness_new(Fairness **ret, Bus *b) {
         r = sd_event_add_defer(b->event, &f->source, on_turn, f);
         if (r >= 0)
                 r = sd_event_source_set_enabled(f->source, SD_EVENT_OFF);
-        if (r >= 0)     /* behind the bus itself, before what runs when there is nothing to do */
-                r = sd_event_source_set_priority(f->source, SD_EVENT_PRIORITY_NORMAL + 10);
+        if (r >= 0)
+                r = sd_event_source_set_priority(f->source, BUS_PRIORITY_SERVE);
         if (r >= 0)
                 r = sd_event_add_post(b->event, &f->sent, on_sent, f);
         if (r >= 0)

@@ -4,23 +4,34 @@
 #include "bus/bus-internal.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "basic/log.h"
 
-void bus_object_init(BusObject *o, Bus *b, const BusInterface *i, const char *path, uint64_t *told) {
-        *o = (BusObject) { .bus = b, .interface = i, .path = path, .told = told };
+void bus_object_init(BusObject *o, Bus *b, const BusInterface *i, const char *path, uint64_t *told, bool announced) {
+        *o = (BusObject) { .bus = b, .interface = i, .path = path, .told = told, .announced = announced };
 }
 
 static bool is_listed(const BusObject *o) {
-        return o->previous || o->next || o->bus->dirty == o;
+        return o->previous || o->next || o->bus->first_dirty == o;
+}
+
+static void list(BusObject *o) {
+        Bus *b = o->bus;
+
+        if (!is_listed(o)) {
+                o->previous = b->last_dirty;
+                *(b->last_dirty ? &b->last_dirty->next : &b->first_dirty) = o;
+                b->last_dirty = o;
+        }
+        bus_tell_soon(b);
 }
 
 static void unlist(BusObject *o) {
         if (!is_listed(o))
                 return;
-        *(o->previous ? &o->previous->next : &o->bus->dirty) = o->next;
-        if (o->next)
-                o->next->previous = o->previous;
+        *(o->previous ? &o->previous->next : &o->bus->first_dirty) = o->next;
+        *(o->next ? &o->next->previous : &o->bus->last_dirty) = o->previous;
         o->previous = o->next = NULL;
 }
 
@@ -30,21 +41,16 @@ void bus_object_done(BusObject *o) {
 
 void bus_object_changed(BusObject *o, unsigned changes) {
         const BusInterface *i = o->interface;
-        Bus *b = o->bus;
 
         for (size_t n = 0; n < i->n; n++)
                 if (i->properties[n].changes & changes)
                         o->dirty |= UINT64_C(1) << n;
-        if (!o->dirty)
-                return;
-        if (!is_listed(o)) {
-                o->next = b->dirty;
-                if (o->next)
-                        o->next->previous = o;
-                b->dirty = o;
-        }
-        if (bus_can_tell(b))
-                (void) sd_event_source_set_enabled(b->tell, SD_EVENT_ONESHOT);
+        if (o->dirty)
+                list(o);
+}
+
+void bus_object_announce(BusObject *o) {
+        list(o);
 }
 
 /* Compares what is dirty with what was told; collects the names of what is different. */
@@ -74,19 +80,37 @@ void bus_object_learn(BusObject *o) {
         (void) differences(o, NULL);
 }
 
-void bus_tell_changes(Bus *b) {
-        BusObject *o;
+static void tell_added(BusObject *o) {
         int r;
 
-        while ((o = b->dirty)) {
-                const char *names[PROPERTIES_MAX + 1] = {};
+        o->announced = true;
+        bus_object_learn(o);
+        r = sd_bus_emit_interfaces_added(o->bus->bus, o->path, o->interface->name, NULL);
+        if (r < 0)
+                log_debug("that %s is there could not be told: %s", o->path, strerror(-r));
+}
 
-                if (differences(o, names) == 0)
-                        continue;
-                r = sd_bus_emit_properties_changed_strv(b->bus, o->path, o->interface->name, (char **) names);
-                if (r < 0)
-                        log_debug("changes of %s could not be told: %s", o->path, strerror(-r));
+static void tell_changed(BusObject *o) {
+        const char *names[PROPERTIES_MAX + 1] = {};
+        int r;
+
+        if (differences(o, names) == 0)
+                return;
+        r = sd_bus_emit_properties_changed_strv(o->bus->bus, o->path, o->interface->name, (char **) names);
+        if (r < 0)
+                log_debug("changes of %s could not be told: %s", o->path, strerror(-r));
+}
+
+bool bus_tell_changes(Bus *b, unsigned max) {
+        for (unsigned n = 0; b->first_dirty; n++) {
+                if (max < UINT_MAX && (n >= max || bus_unsent(b) > UNSENT_MAX))
+                        return true;
+                if (b->first_dirty->announced)
+                        tell_changed(b->first_dirty);
+                else
+                        tell_added(b->first_dirty);
         }
+        return false;
 }
 
 /* The library hands out the names of its own table: mostly these are the very same. */

@@ -42,6 +42,7 @@ typedef struct Entry {
 struct JobTable {
         JobFeed *feed;
         sd_event_source *source;
+        bool paused;
         void *tree;
         Entry *first, *last;
         size_t n;
@@ -357,13 +358,13 @@ static int table_on_news(sd_event_source *s _unused_, int fd, uint32_t revents _
         eventfd_t ignored;
 
         (void) eventfd_read(fd, &ignored);
-        for (unsigned i = 0;; i++) {
+        for (unsigned i = 0;; i++) {    /* the observer may pause it in between */
                 JobRecord *ended = NULL;
                 bool more, had;
                 News n;
 
                 (void) pthread_mutex_lock(&f->lock);
-                had = i < BATCH_MAX && take(f, &n, &ended);
+                had = i < BATCH_MAX && !t->paused && take(f, &n, &ended);
                 more = f->first;
                 (void) pthread_mutex_unlock(&f->lock);
                 if (!had) {
@@ -436,6 +437,7 @@ void job_table_observe(JobTable *t, JobObserver f, void *userdata) {
 }
 
 void job_table_pause(JobTable *t, bool pause) {
+        t->paused = pause;
         (void) sd_event_source_set_enabled(t->source, pause ? SD_EVENT_OFF : SD_EVENT_ON);
 }
 
