@@ -338,9 +338,11 @@ void bus_drift_changed(Bus *b);
 
 /* ---- bus-verbs.c: handlers ---- */
 
-/* The part all verbs of the service share: no options that we do not know, then polkit. Returns 1 to go on, 0 when asked (the handler
- * returns 1 and is called again), or -errno with @error. @task may be NULL. */
+/* The part all verbs of the service share: polkit, before anything that the caller says is judged. Returns 1 to go on, with @m to be read
+ * from its beginning, 0 when asked (the handler returns 1 and is called again), or -errno with @error. @task may be NULL. */
 int bus_verb_authorize(Bus *b, sd_bus_message *m, const char *verb, const char *action, const char *task, sd_bus_error *error);
+/* The same for a verb that takes options alone, of which it knows none. */
+int bus_verb_authorize_simple(Bus *b, sd_bus_message *m, const char *verb, const char *action, sd_bus_error *error);
 
 int bus_verb_start(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int bus_verb_stop(sd_bus_message *m, void *userdata, sd_bus_error *error);

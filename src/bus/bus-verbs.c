@@ -1,5 +1,5 @@
-/* The verbs of org.nova.Compute1.Service. Each reads its arguments, checks them, asks polkit, and only then acts; what takes
- * time is answered when it is done. */
+/* The verbs of org.nova.Compute1.Service. Each asks polkit, reads its arguments, checks them, and only then acts; what takes
+ * time is answered when it is done. Who may not hears nothing about his arguments. */
 #include "bus/bus-internal.h"
 
 #include <errno.h>
@@ -38,10 +38,21 @@ int bus_verb_authorize(Bus *b, sd_bus_message *m, const char *verb, const char *
         };
         int r;
 
-        r = bus_refuse_options(m, error);
-        if (r < 0)
+        r = authority_check(b->authority, m, action, details, error);
+        if (r <= 0)
                 return r;
-        return authority_check(b->authority, m, action, details, error);
+        r = sd_bus_message_rewind(m, true);
+        return r < 0 ? r : 1;
+}
+
+int bus_verb_authorize_simple(Bus *b, sd_bus_message *m, const char *verb, const char *action, sd_bus_error *error) {
+        int r;
+
+        r = bus_verb_authorize(b, m, verb, action, NULL, error);
+        if (r <= 0)
+                return r;
+        r = bus_refuse_options(m, error);
+        return r < 0 ? r : 1;
 }
 
 static int no_service(sd_bus_error *error) {
@@ -73,7 +84,7 @@ static int verb_change_state(Bus *b, sd_bus_message *m, const char *verb, int (*
         BusCall *c;
         int r;
 
-        r = bus_verb_authorize(b, m, verb, ACTION_MANAGE_SERVICE, NULL, error);
+        r = bus_verb_authorize_simple(b, m, verb, ACTION_MANAGE_SERVICE, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         if (!b->service)
@@ -105,7 +116,7 @@ int bus_verb_reload(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *b = userdata;
         int r;
 
-        r = bus_verb_authorize(b, m, "reload", ACTION_MANAGE_SERVICE, NULL, error);
+        r = bus_verb_authorize_simple(b, m, "reload", ACTION_MANAGE_SERVICE, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         r = b->callbacks.reload ? b->callbacks.reload(b->callbacks.userdata, &why) : -EOPNOTSUPP;
@@ -120,7 +131,7 @@ int bus_verb_report_state(sd_bus_message *m, void *userdata, sd_bus_error *error
         Bus *b = userdata;
         int r;
 
-        r = bus_verb_authorize(b, m, "report-state", ACTION_REPORT_STATE, NULL, error);
+        r = bus_verb_authorize_simple(b, m, "report-state", ACTION_REPORT_STATE, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         return verb_ask_service(b, m, "The state could not be reported", service_report_state, error);
@@ -130,7 +141,7 @@ int bus_verb_update_available_resource(sd_bus_message *m, void *userdata, sd_bus
         Bus *b = userdata;
         int r;
 
-        r = bus_verb_authorize(b, m, "update-available-resource", ACTION_UPDATE_RESOURCES, NULL, error);
+        r = bus_verb_authorize_simple(b, m, "update-available-resource", ACTION_UPDATE_RESOURCES, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         return verb_ask_service(b, m, "The resources could not be updated", service_update_available_resource, error);
@@ -158,7 +169,7 @@ int bus_verb_enable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *b = userdata;
         int r;
 
-        r = bus_verb_authorize(b, m, "enable", ACTION_MANAGE_SERVICE, NULL, error);
+        r = bus_verb_authorize_simple(b, m, "enable", ACTION_MANAGE_SERVICE, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         return set_enabled(b, m, true, NULL, error);
@@ -169,15 +180,17 @@ int bus_verb_disable(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *b = userdata;
         int r;
 
+        r = bus_verb_authorize(b, m, "disable", ACTION_MANAGE_SERVICE, NULL, error);
+        if (r <= 0)
+                return r < 0 ? r : 1;
         r = sd_bus_message_read(m, "s", &reason);
+        if (r >= 0)
+                r = bus_refuse_options(m, error);
         if (r < 0)
                 return r;
         if (text_characters(reason) > REASON_MAX)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "The reason has %zu characters, at most %d are kept",
                                          text_characters(reason), REASON_MAX);
-        r = bus_verb_authorize(b, m, "disable", ACTION_MANAGE_SERVICE, NULL, error);
-        if (r <= 0)
-                return r < 0 ? r : 1;
         return set_enabled(b, m, false, reason, error);
 }
 
@@ -203,16 +216,22 @@ int bus_verb_run_periodic_task(sd_bus_message *m, void *userdata, sd_bus_error *
         BusCall *c;
         int r;
 
+        /* before it is authorized only for the rules, which hear of no other tasks than there are */
         r = sd_bus_message_read(m, "s", &name);
         if (r < 0)
                 return r;
-        if (b->manager && !task_exists(b->manager, name))
-                return no_such_task(name, error);
-        r = bus_verb_authorize(b, m, "run-periodic-task", ACTION_MANAGE_SERVICE, b->manager ? name : NULL, error);
+        r = bus_verb_authorize(b, m, "run-periodic-task", ACTION_MANAGE_SERVICE, b->manager && task_exists(b->manager, name) ? name : "", error);
         if (r <= 0)
                 return r < 0 ? r : 1;
+        r = sd_bus_message_read(m, "s", &name);
+        if (r >= 0)
+                r = bus_refuse_options(m, error);
+        if (r < 0)
+                return r;
         if (!b->service)
                 return no_service(error);
+        if (!task_exists(b->manager, name))
+                return no_such_task(name, error);
         r = bus_call_new(b, m, WAIT_RESULT, what, &c, error);
         if (r < 0)
                 return r;

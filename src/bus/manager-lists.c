@@ -90,7 +90,7 @@ int bus_manager_recover(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         Bus *b = userdata;
         int r;
 
-        r = bus_verb_authorize(b, m, "recover", ACTION_MANAGE_SERVICE, NULL, error);
+        r = bus_verb_authorize_simple(b, m, "recover", ACTION_MANAGE_SERVICE, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         return bus_job_begin(b, m, NULL, "_recover", NULL, "The instances could not be recovered", NULL, NULL, error);

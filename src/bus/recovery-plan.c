@@ -41,7 +41,7 @@ int bus_manager_recover_dry_run(sd_bus_message *m, void *userdata, sd_bus_error 
         Bus *b = userdata;
         int r;
 
-        r = bus_verb_authorize(b, m, "recover-dry-run", ACTION_MANAGE_SERVICE, NULL, error);
+        r = bus_verb_authorize_simple(b, m, "recover-dry-run", ACTION_MANAGE_SERVICE, error);
         if (r <= 0)
                 return r < 0 ? r : 1;
         context = bus_context(b, m, NULL, NULL, true);
