@@ -30,6 +30,23 @@ size_t text_cut_bytes(const char *s, size_t max) {
         return n;
 }
 
+int text_next_pair(char **text, char **ret_key, char **ret_value) {
+        char *p = *text + strspn(*text, ", \t\n"), *end, *equals;
+
+        if (!*p)
+                return 0;
+        end = p + strcspn(p, ", \t\n");
+        *text = *end ? end + 1 : end;
+        *end = '\0';
+        *ret_key = p;
+        equals = strchr(p, '=');
+        if (!equals || equals == p)
+                return -EINVAL;
+        *equals = '\0';
+        *ret_value = equals + 1;
+        return 1;
+}
+
 int text_decimal(const char *s, size_t digits, int64_t low, int64_t high, int64_t *ret) {
         int64_t n = 0;
 

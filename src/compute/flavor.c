@@ -51,6 +51,10 @@ static int refuse(const Reader *r, const char *key, const char *value, const cha
                               SHOWN_MAX, value, why);
 }
 
+static int refuse_piece(const Reader *r, const char *piece) {
+        return exception_setf(r->e, EXC_INVALID_CONFIGURATION, "%s: [DEFAULT] flavor: '%.*s' is not key=value", r->origin, SHOWN_MAX, piece);
+}
+
 static int refuse_whole(const Reader *r, const char *why) {
         return exception_setf(r->e, EXC_INVALID_CONFIGURATION, "%s: [DEFAULT] flavor '%.*s': %s", r->origin, SHOWN_MAX,
                               strempty(r->flavor.name), why);
@@ -111,24 +115,6 @@ static int set_pair(Reader *r, const char *key, const char *value) {
                                      "property with a colon");
 }
 
-/* The next "key=value" of *text, cut out in place; 0 at the end, 1, or -EINVAL. */
-static int next_pair(const Reader *r, char **text, char **ret_key, char **ret_value) {
-        char *p = *text + strspn(*text, ", \t\n"), *end, *equals;
-
-        if (!*p)
-                return 0;
-        end = p + strcspn(p, ", \t\n");
-        *text = *end ? end + 1 : end;
-        *end = '\0';
-        equals = strchr(p, '=');
-        if (!equals || equals == p)
-                return exception_setf(r->e, EXC_INVALID_CONFIGURATION, "%s: [DEFAULT] flavor: '%.*s' is not key=value", r->origin, SHOWN_MAX, p);
-        *equals = '\0';
-        *ret_key = p;
-        *ret_value = equals + 1;
-        return 1;
-}
-
 static int read_value(Reader *r, const FlavorTable *t, char *text) {
         char *key = NULL, *value = NULL;
         int k;
@@ -136,13 +122,13 @@ static int read_value(Reader *r, const FlavorTable *t, char *text) {
         r->flavor.extra_specs = json_object();
         if (!r->flavor.extra_specs)
                 return -ENOMEM;
-        while ((k = next_pair(r, &text, &key, &value)) > 0) {
+        while ((k = text_next_pair(&text, &key, &value)) > 0) {
                 k = set_pair(r, key, value);
                 if (k < 0)
                         return k;
         }
         if (k < 0)
-                return k;
+                return refuse_piece(r, key);
         if (!r->flavor.name)
                 return refuse_whole(r, "name is missing");
         for (size_t n = 0; n < ELEMENTSOF(sizes); n++)

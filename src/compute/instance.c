@@ -158,6 +158,13 @@ int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, N
         return 0;
 }
 
+static int ended_as(ComputeManager *m, Instance *i, VmState state, NovaException *e) {
+        i->vm_state = state;
+        i->task_state = TASK_NONE;
+        refresh_power(m, i);
+        return save(m, i, e);
+}
+
 int compute_instance_reboot(ComputeManager *m, RequestContext *c, Instance *i, RebootType type, NovaException *e) {
         json_auto_t *info = instance_network_info(i);
         int r;
@@ -169,10 +176,7 @@ int compute_instance_reboot(ComputeManager *m, RequestContext *c, Instance *i, R
                 r = driver_call(m, reboot, e, c, i, info, type, NULL);
         if (r < 0)
                 return r;
-        i->vm_state = VM_ACTIVE;
-        i->task_state = TASK_NONE;
-        refresh_power(m, i);
-        return save(m, i, e);
+        return ended_as(m, i, VM_ACTIVE, e);
 }
 
 int compute_instance_power_off(ComputeManager *m, Instance *i, bool clean, NovaException *e) {
@@ -181,10 +185,7 @@ int compute_instance_power_off(ComputeManager *m, Instance *i, bool clean, NovaE
         r = compute_guest_power_off(m, i, clean, e);
         if (r < 0)
                 return r;
-        i->vm_state = VM_STOPPED;
-        i->task_state = TASK_NONE;
-        refresh_power(m, i);
-        return save(m, i, e);
+        return ended_as(m, i, VM_STOPPED, e);
 }
 
 int compute_instance_power_on(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e) {
@@ -198,8 +199,5 @@ int compute_instance_power_on(ComputeManager *m, RequestContext *c, Instance *i,
                 r = driver_call(m, power_on, e, c, i, info, NULL);
         if (r < 0)
                 return r;
-        i->vm_state = VM_ACTIVE;
-        i->task_state = TASK_NONE;
-        refresh_power(m, i);
-        return save(m, i, e);
+        return ended_as(m, i, VM_ACTIVE, e);
 }

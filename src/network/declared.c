@@ -35,6 +35,11 @@ static int refuse(const Reader *r, const char *key, const char *value, const cha
                               SHOWN_MAX, value, why);
 }
 
+static int refuse_piece(const Reader *r, const char *piece) {
+        return exception_setf(r->e, EXC_INVALID_CONFIGURATION, "%s: [DEFAULT] %s: '%.*s' is not key=value", r->origin, r->option,
+                              SHOWN_MAX, piece);
+}
+
 static int refuse_whole(const Reader *r, const char *name, const char *why) {
         return exception_setf(r->e, EXC_INVALID_CONFIGURATION, "%s: [DEFAULT] %s '%.*s': %s", r->origin, r->option, SHOWN_MAX,
                               strempty(name), why);
@@ -97,25 +102,6 @@ void network_id_of_name(const char *name, char buf[static 37]) {
 }
 
 /* ---- the parts of a value ---- */
-
-/* The next "key=value" of *text, cut out in place; 0 at the end, 1, or -EINVAL. */
-static int next_pair(const Reader *r, char **text, char **ret_key, char **ret_value) {
-        char *p = *text + strspn(*text, ", \t\n"), *end, *equals;
-
-        if (!*p)
-                return 0;
-        end = p + strcspn(p, ", \t\n");
-        *text = *end ? end + 1 : end;
-        *end = '\0';
-        equals = strchr(p, '=');
-        if (!equals || equals == p)
-                return exception_setf(r->e, EXC_INVALID_CONFIGURATION, "%s: [DEFAULT] %s: '%.*s' is not key=value", r->origin,
-                                      r->option, SHOWN_MAX, p);
-        *equals = '\0';
-        *ret_key = p;
-        *ret_value = equals + 1;
-        return 1;
-}
 
 static int set_text(const Reader *r, const char *key, char **field, const char *value) {
         if (*field)
@@ -437,13 +423,14 @@ int network_table_add_network(NetworkTable *t, const char *text, const char *ori
 
         if (!copy || !(d.net.origin = strdup(origin)))
                 return -ENOMEM;
-        while ((q = next_pair(&r, &p, &key, &value)) > 0) {
+        while ((q = text_next_pair(&p, &key, &value)) > 0) {
                 q = set_network_key(&r, &d, key, value);
                 if (q < 0)
                         return q;
         }
-        if (q >= 0)
-                q = network_finish(&r, t, &d);
+        if (q < 0)
+                return refuse_piece(&r, key);
+        q = network_finish(&r, t, &d);
         if (q < 0)
                 return q;
 
@@ -532,13 +519,14 @@ int network_table_add_port(NetworkTable *t, const char *text, const char *origin
 
         if (!copy || !(port.origin = strdup(origin)))
                 return -ENOMEM;
-        while ((q = next_pair(&r, &p, &key, &value)) > 0) {
+        while ((q = text_next_pair(&p, &key, &value)) > 0) {
                 q = set_port_key(&r, t, &port, &has_network, key, value);
                 if (q < 0)
                         return q;
         }
-        if (q >= 0)
-                q = port_finish(&r, t, &port, has_network);
+        if (q < 0)
+                return refuse_piece(&r, key);
+        q = port_finish(&r, t, &port, has_network);
         if (q < 0)
                 return q;
 

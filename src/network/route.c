@@ -102,7 +102,7 @@ int route_list(Netlink *n, const char *name, LinkRoutes *ret) {
                 return r;
         }
         if (l.routes.n > 0)
-                        qsort(l.routes.items, l.routes.n, sizeof *l.routes.items, by_gateway);
+                qsort(l.routes.items, l.routes.n, sizeof *l.routes.items, by_gateway);
         *ret = l.routes;
         return 0;
 }

@@ -57,12 +57,29 @@ static void numbers_are_read(void **state) {
         assert_int_equal(n, 7);
 }
 
+static void pairs_are_cut_out(void **state) {
+        char text[] = " a=1,\tb=,,c==2 d =x", *p = text, *key = NULL, *value = NULL;
+        static const char *const wanted[][2] = { { "a", "1" }, { "b", "" }, { "c", "=2" } };
+
+        for (size_t i = 0; i < ELEMENTSOF(wanted); i++) {
+                assert_int_equal(text_next_pair(&p, &key, &value), 1);
+                assert_string_equal(key, wanted[i][0]);
+                assert_string_equal(value, wanted[i][1]);
+        }
+        assert_int_equal(text_next_pair(&p, &key, &value), -EINVAL);
+        assert_string_equal(key, "d");
+        assert_int_equal(text_next_pair(&p, &key, &value), -EINVAL);    /* no key */
+        assert_string_equal(key, "=x");
+        assert_int_equal(text_next_pair(&p, &key, &value), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(characters_are_counted),
                 cmocka_unit_test(control_characters_are_seen),
                 cmocka_unit_test(no_character_is_cut_in_two),
                 cmocka_unit_test(numbers_are_read),
+                cmocka_unit_test(pairs_are_cut_out),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
