@@ -390,6 +390,7 @@ class Scene(unittest.TestCase):
     """A load, and a daemon with the fake driver that is killed under it."""
     templates = None
     options = {}
+    victim_class = Victim
 
     def setUp(self):
         self.broker = shared_broker()
@@ -397,7 +398,7 @@ class Scene(unittest.TestCase):
         self.addCleanup(self.broker.http, 'DELETE', 'vhosts/' + self.vhost)
         if Scene.templates is None:
             Scene.templates = Templates(self.broker.url(self.vhost), 'testhost')
-        self.victim = Victim(self.broker.url(self.vhost), options=self.options)
+        self.victim = self.victim_class(self.broker.url(self.vhost), options=self.options)
         self.addCleanup(self.victim.close)
         seed = int(os.environ.get('NOVA_FAULT_SEED', str(uuid.uuid4().int % 1000000)))
         print('seed %d' % seed, flush=True)
