@@ -145,6 +145,32 @@ bool option_password(Ctl *c, sd_bus_message *m, ExitStatus *status) {
         return true;
 }
 
+ExitStatus option_user_data(Ctl *c, sd_bus_message *m) {
+        _cleanup_free_ char *content = NULL;
+        ExitStatus status;
+        size_t size = 0;
+        int r;
+
+        if (!ctl_has(c, OPTION_USER_DATA))
+                return EXIT_DONE;
+        status = read_input(ctl_value(c, OPTION_USER_DATA), "--user-data", &content, &size);
+        if (status != EXIT_DONE)
+                return status;
+        r = sd_bus_message_open_container(m, 'e', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", "user_data");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "ay");
+        if (r >= 0)
+                r = sd_bus_message_append_array(m, 'y', content, size);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        must(r < 0 ? NULL : m);
+        return EXIT_DONE;
+}
+
 /* ---- asking and waiting ---- */
 
 /* The instance to act on: its path, name and uuid. */
@@ -315,9 +341,7 @@ ExitStatus verb_backup(Ctl *c, const Verb *verb, char **arguments) {
 }
 
 static ExitStatus fill_rebuild(Ctl *c, const Verb *verb, sd_bus_message *m, char **more) {
-        _cleanup_free_ char *data = NULL;
         ExitStatus status = EXIT_DONE;
-        size_t size = 0;
 
         if (*more && !utf8_checked(verb->name, *more))
                 return EXIT_USAGE;
@@ -325,16 +349,10 @@ static ExitStatus fill_rebuild(Ctl *c, const Verb *verb, sd_bus_message *m, char
         options_open(m);
         if (!option_password(c, m, &status))
                 return status;
-        if (ctl_has(c, OPTION_USER_DATA)) {
-                status = read_input(ctl_value(c, OPTION_USER_DATA), "--user-data", &data, &size);
-                if (status != EXIT_DONE)
-                        return status;
-                if (strlen(data) != size || !utf8_checked("--user-data", data))
-                        return EXIT_FAILED;
-                client_append(m, "{sv}", "user_data", "s", data);
-        }
-        options_close(m);
-        return EXIT_DONE;
+        status = option_user_data(c, m);
+        if (status == EXIT_DONE)
+                options_close(m);
+        return status;
 }
 
 ExitStatus verb_rebuild(Ctl *c, const Verb *verb, char **arguments) {
@@ -380,7 +398,7 @@ static ExitStatus fill_password(Ctl *c, const Verb *verb _unused_, sd_bus_messag
                         status = EXIT_FAILED;
                 }
         }
-        if (status == EXIT_DONE && !utf8_checked("password", secret))
+        if (status == EXIT_DONE && !utf8_checked(ctl_has(c, OPTION_PASSWORD_FILE) ? "--password-file" : "password", secret))
                 status = EXIT_FAILED;
         if (status == EXIT_DONE) {
                 client_append(m, "sa{sv}", secret, 0);

@@ -14,5 +14,8 @@ bool option_text(Ctl *c, sd_bus_message *m, OptionId id, const char *name, const
 /* Adds admin_password from --password-file, if that was given. False with the error printed and *status set. */
 bool option_password(Ctl *c, sd_bus_message *m, ExitStatus *status);
 
+/* Adds user_data from --user-data, every byte of it, if that was given. Prints errors. */
+ExitStatus option_user_data(Ctl *c, sd_bus_message *m);
+
 /* Waits for the jobs, or with --no-block names them. */
 ExitStatus wait_as_asked(Ctl *c, Waiter *w);

@@ -115,29 +115,13 @@ static bool metadata(Ctl *c, sd_bus_message *m) {
 }
 
 static ExitStatus files(Ctl *c, sd_bus_message *m) {
-        const char *data = ctl_value(c, OPTION_USER_DATA), *key = ctl_value(c, OPTION_PUBLIC_KEY);
-        _cleanup_free_ char *content = NULL, *line = NULL;
-        ExitStatus status;
+        const char *key = ctl_value(c, OPTION_PUBLIC_KEY);
+        _cleanup_free_ char *line = NULL;
+        ExitStatus status = option_user_data(c, m);
         size_t size = 0;
-        int r;
 
-        if (data) {
-                status = read_input(data, "--user-data", &content, &size);
-                if (status != EXIT_DONE)
-                        return status;
-                r = sd_bus_message_open_container(m, 'e', "sv");
-                if (r >= 0)
-                        r = sd_bus_message_append(m, "s", "user_data");
-                if (r >= 0)
-                        r = sd_bus_message_open_container(m, 'v', "ay");
-                if (r >= 0)
-                        r = sd_bus_message_append_array(m, 'y', content, size);
-                if (r >= 0)
-                        r = sd_bus_message_close_container(m);
-                if (r >= 0)
-                        r = sd_bus_message_close_container(m);
-                must(r < 0 ? NULL : m);
-        }
+        if (status != EXIT_DONE)
+                return status;
         if (key) {
                 status = read_input(key, "--public-key", &line, &size);
                 if (status != EXIT_DONE)

@@ -11,7 +11,7 @@ typedef struct Monitor {
         Ctl *ctl;
         Loop loop;
         json_t *names;                  /* path -> what the instance is called */
-        json_t *wanted;                 /* paths; empty: all */
+        json_t *wanted;                 /* paths of instances, and of the jobs of those; empty: all */
 } Monitor;
 
 static const char *name_of(const Monitor *m, const char *path) {
@@ -71,6 +71,12 @@ static char *changes_text(const json_t *changed, const json_t *invalidated) {
         return text;
 }
 
+/* A job of an instance that is wanted is wanted, too, as long as it goes on. */
+static void job_noted(Monitor *m, const char *path, const json_t *job) {
+        if (json_object_size(m->wanted) > 0 && is_wanted(m, prop_text(job, "Instance")))
+                must(json_object_set_new(m->wanted, path, json_true()) == 0 ? m->wanted : NULL);
+}
+
 static int monitor_on_changed(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_) {
         const char *path = strempty(sd_bus_message_get_path(message)), *interface, *number, *name;
         json_auto_t *changed = NULL, *invalidated = NULL;
@@ -83,11 +89,10 @@ static int monitor_on_changed(sd_bus_message *message, void *userdata, sd_bus_er
         name = json_string_value(json_object_get(changed, "DisplayName"));
         if (streq(interface, INTERFACE_INSTANCE) && name)
                 must(json_object_set_new(m->names, path, json_string(name)) == 0 ? m->names : NULL);
-        if (streq(interface, INTERFACE_INSTANCE)) {
-                if (is_wanted(m, path))
-                        tell(m, "instance", name_of(m, path), "changed", text, json_incref(changed));
-        } else if (json_object_size(m->wanted) > 0)
+        if (!is_wanted(m, path))
                 return 0;
+        if (streq(interface, INTERFACE_INSTANCE))
+                tell(m, "instance", name_of(m, path), "changed", text, json_incref(changed));
         else if (streq(interface, INTERFACE_JOB) && (number = startswith(path, JOB_PREFIX)))
                 tell(m, "job", number, "changed", text, json_incref(changed));
         else if (streq(interface, INTERFACE_SERVICE))
@@ -121,6 +126,7 @@ static int monitor_on_added(sd_bus_message *message, void *userdata, sd_bus_erro
                                                             streq(prop_text(job, "Instance"), "/") ? "" : name_of(m, prop_text(job, "Instance")),
                                                             isempty(prop_text(job, "User")) ? prop_text(job, "Origin") : prop_text(job, "User"), prop_text(job, "RequestId"));
 
+                job_noted(m, path, job);
                 tell(m, "job", id, "begun", sentence, json_incref(json_object_get(interfaces, INTERFACE_JOB)));
         }
         return 0;
@@ -153,6 +159,7 @@ static int monitor_on_job_removed(sd_bus_message *message, void *userdata, sd_bu
         number = text_format("%" PRIu64, id);
         must(json_object_set_new(details, "result", json_string(result)) == 0 ? details : NULL);
         tell(m, "job", number, "ended", sentence, json_incref(details));
+        (void) json_object_del(m->wanted, path);
         return 0;
 }
 
@@ -222,10 +229,12 @@ ExitStatus verb_monitor(Ctl *c, const Verb *verb _unused_, char **arguments) {
         /* a daemon that is not there yet may come */
         if (client_objects(c, CALL_SILENT | CALL_NO_START, &objects) == EXIT_DONE)
                 json_object_foreach(objects, path, interfaces) {
-                        json_t *instance = json_object_get(interfaces, INTERFACE_INSTANCE);
+                        json_t *instance = json_object_get(interfaces, INTERFACE_INSTANCE), *job = json_object_get(interfaces, INTERFACE_JOB);
 
                         if (instance)
                                 must(json_object_set_new(names, path, json_string(prop_name(instance))) == 0 ? names : NULL);
+                        if (job)
+                                job_noted(&m, path, job);
                 }
         r = loop_open(&m.loop, c);
         if (r >= 0)

@@ -216,10 +216,11 @@ void status_resources(const Output *o, const json_t *node) {
                       prop_number(node, "DiskReservedGiB") * 1024, false);
 }
 
-void status_hypervisor(const Output *o, const json_t *node) {
+void status_hypervisor(const Output *o, const json_t *node, const char *trouble) {
         _cleanup_free_ char *error = text_shown(prop_text(node, "HypervisorError")), *uri = text_shown(prop_text(node, "ConnectionUri")),
                             *type = text_shown(prop_text(node, "HypervisorType"));
         int64_t version = prop_number(node, "HypervisorVersion");
+        bool told = isempty(error) || strstr(trouble, prop_text(node, "HypervisorError"));
 
         if (prop_true(node, "HypervisorConnected"))
                 status_line(o, "Hypervisor", "%s%s %" PRId64 ".%" PRId64 ".%" PRId64 "%s%s%s", output_colour(o, COLOUR_GOOD),
@@ -227,7 +228,7 @@ void status_hypervisor(const Output *o, const json_t *node) {
                             output_colour_end(o, COLOUR_GOOD), isempty(uri) ? "" : " at ", uri);
         else
                 status_line(o, "Hypervisor", "%snot connected%s%s%s", output_colour(o, COLOUR_BAD), output_colour_end(o, COLOUR_BAD),
-                            isempty(error) ? "" : ": ", error);
+                            told ? "" : ": ", told ? "" : error);
 }
 
 /* ---- node ---- */
@@ -245,7 +246,7 @@ static void node_print(const Output *o, const json_t *node) {
         status_line(o, "Uuid", "%s", isempty(uuid) ? "-" : uuid);
         status_line(o, "Address", "%s", isempty(ip) ? "-" : ip);
         status_line(o, "Driver", "%s", isempty(driver) ? "-" : driver);
-        status_hypervisor(o, node);
+        status_hypervisor(o, node, "");
         if (json_is_object(cpu)) {
                 const json_t *topology = json_object_get(cpu, "topology");
                 _cleanup_free_ char *model = text_shown(prop_text(cpu, "model")), *vendor = text_shown(prop_text(cpu, "vendor")),

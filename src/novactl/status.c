@@ -98,7 +98,7 @@ static ExitStatus status_host(Ctl *c) {
                         isempty(host) ? "this host" : host, version);
         }
         service_lines(o, service);
-        status_hypervisor(o, node);
+        status_hypervisor(o, node, prop_text(service, "Trouble"));
         status_resources(o, node);
         counts_lines(o, manager, objects);
         return EXIT_DONE;
@@ -132,6 +132,7 @@ static void volume_lines(const Output *o, const json_t *instance) {
 static void job_lines(Ctl *c, const json_t *instance) {
         const Output *o = &c->out;
         const json_t *path;
+        const char *label = "Jobs";
         size_t i;
 
         json_array_foreach(json_object_get(instance, "Jobs"), i, path) {
@@ -145,11 +146,12 @@ static void job_lines(Ctl *c, const json_t *instance) {
                 step = text_shown(prop_text(job, "Step"));
                 progress = prop_number(job, "Progress");
                 if (progress > 0)
-                        status_line(o, i == 0 ? "Jobs" : "", "%" PRId64 " %s, %s%s%s, %" PRId64 "%%", prop_number(job, "Id"), prop_text(job, "Method"),
+                        status_line(o, label, "%" PRId64 " %s, %s%s%s, %" PRId64 "%%", prop_number(job, "Id"), prop_text(job, "Method"),
                                     prop_text(job, "State"), isempty(step) ? "" : ": ", step, progress);
                 else
-                        status_line(o, i == 0 ? "Jobs" : "", "%" PRId64 " %s, %s%s%s", prop_number(job, "Id"), prop_text(job, "Method"),
+                        status_line(o, label, "%" PRId64 " %s, %s%s%s", prop_number(job, "Id"), prop_text(job, "Method"),
                                     prop_text(job, "State"), isempty(step) ? "" : ": ", step);
+                label = "";
         }
 }
 

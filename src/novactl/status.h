@@ -9,4 +9,5 @@ void status_line(const Output *o, const char *label, const char *format, ...) _p
 char *status_since(usec_t t);
 /* vCPUs, memory and disk of the node with a bar each; the hypervisor. */
 void status_resources(const Output *o, const json_t *node);
-void status_hypervisor(const Output *o, const json_t *node);
+/* Why it is not connected is told unless @trouble, which stands above, has it. */
+void status_hypervisor(const Output *o, const json_t *node, const char *trouble);

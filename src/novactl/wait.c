@@ -310,7 +310,7 @@ static ExitStatus tell_end(const Job *j) {
         if (streq(j->result, "done"))
                 return EXIT_DONE;
         if (streq(j->result, "left"))
-                ctl_error("%s: not carried out yet, the daemon goes on with it at its next start (job %" PRIu64 ")", about, job_number(j));
+                ctl_error("%s: has no outcome yet, the daemon goes on with it at its next start (job %" PRIu64 ")", about, job_number(j));
         else if (streq(j->result, "cancelled"))
                 ctl_error("%s: cancelled (job %" PRIu64 ")", about, job_number(j));
         else

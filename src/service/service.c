@@ -317,12 +317,16 @@ static char *trouble_text(const Service *s) {
         if (!f)
                 return NULL;
 
+        manager = service_is_up(s) && s->manager->ops->trouble ? s->manager->ops->trouble(s->manager) : NULL;
         if (s->failure_text)
                 trouble_add(f, &first, s->failure_text, NULL);
         for (int i = 0; i < _SERVICE_STEP_MAX; i++) {
                 /* Those of the broker are told below, as it is now; what only waits for another step, by that one. */
                 if (s->steps[i].state != STEP_PENDING || i == SERVICE_STEP_CONNECTION || i == SERVICE_STEP_CONSUMERS ||
                     service_step_waits(s, i))
+                        continue;
+                /* What the manager tells below as well, with the name of what is away, is not told twice. */
+                if (manager && !isempty(s->steps[i].error) && strstr(manager, s->steps[i].error))
                         continue;
                 trouble_add(f, &first, service_step_to_string(i), s->steps[i].error ?: "not done yet");
         }
@@ -344,7 +348,6 @@ static char *trouble_text(const Service *s) {
         }
         if (service_is_up(s) && s->journal_trouble)
                 trouble_add(f, &first, s->journal_trouble, NULL);
-        manager = service_is_up(s) && s->manager->ops->trouble ? s->manager->ops->trouble(s->manager) : NULL;
         if (manager)
                 trouble_add(f, &first, manager, NULL);
         trouble_of_stalled(s, f, &first);

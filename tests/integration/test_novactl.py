@@ -1,5 +1,6 @@
 """novactl against the daemon on a real bus with the real polkitd: alice may do all (bus.rules), bob next to nothing. Of the service and
 its host; and where nobody answers."""
+import json
 import os
 import re
 import select
@@ -12,6 +13,7 @@ import tempfile
 import threading
 import time
 import unittest
+import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from novactlclient import NOVACTL, environment, json_of, run, takes_signal  # noqa: E402
@@ -105,6 +107,38 @@ class Host(NovactlTest):
         for mode, text in (('pretty', '[]\n'), ('short', '[]\n'), ('off', 'No instances.\n')):
             self.assertEqual(self.ok('list', '--json=' + mode), text)
 
+    def test_each_way_to_the_same(self):
+        self.assertEqual(self.ok('--version'), self.ok('version'))
+        version = self.bus().get('Version')
+        self.assertEqual(json_of('version'), {'novactl': version, 'nova-compute': version})
+        self.assertEqual(self.ok('--json=help'), 'pretty\nshort\noff\n')
+        self.refused(USAGE, "there is no verb 'lits'; 'novactl help' lists them", 'help', 'lits')
+        self.refused(USAGE, "unknown option '--hots=x'; did you mean '--host'?", '--hots=x')
+        self.refused(USAGE, "too few arguments: novactl start INSTANCE…", 'start')
+        self.refused(USAGE, "'list' takes no --hard; it is an option of: reboot", 'list', '--hard')
+        self.refused(USAGE, '--lines=x: it is a number of lines', 'status', '-nx')
+        self.refused(USAGE, 'disable: the reason is no UTF-8 text', 'disable', b'\xff')
+        self.assertEqual(self.ok('recover'), '')
+        self.assertEqual(self.ok('-q', 'recover', '--no-block'), '')
+        self.assertRegex(self.ok('recover', '--no-block'), r'\Arecovering: job \d+\n\Z')
+        [job] = json_of('recover', '--no-block')
+        self.assertEqual((job['verb'], job['instance'], job['result']), ('recover', '', None))
+        eventually(lambda: not json_of('jobs'))
+
+    def test_drift_is_listed_and_told_of(self):
+        folder = os.path.join(self.daemon.state, 'instances', str(uuid.uuid4()))
+        os.makedirs(folder)
+        self.addCleanup(shutil.rmtree, folder, True)
+        self.ok('recover')
+        [finding] = eventually(lambda: json_of('drift'), what='the finding')
+        self.assertIn(os.path.basename(folder), finding['name'] + finding['sentence'])
+        self.assertRegex(self.ok('drift'), r'\AKIND +NAME +AGE FINDING\n%s +%s .*\n\n1 finding listed\.\n\Z' % (finding['kind'], finding['name']))
+        self.assertRegex(self.ok('status'), r"\n +Drift: 1 finding; 'novactl drift' lists it\n")
+        os.rmdir(folder)
+        self.ok('recover')
+        eventually(lambda: not json_of('drift'), what='no finding')
+        self.assertNotIn('Drift', self.ok('status'))
+
     def test_metrics_are_those_of_the_bus(self):
         text = self.ok('metrics', user='bob')
         self.assertRegex(text, r'# EOF\n\Z')
@@ -116,8 +150,20 @@ class Host(NovactlTest):
         self.assertEqual((done.returncode, done.stderr), (FAILED, 'novactl: not all could be written\n'))
 
 
+def json_of_offline():
+    """What is-online says, although its exit status is no 0."""
+    return json.loads(run('is-online', '--json=short').stdout)
+
+
 class Service(NovactlTest):
     """Of a service that stops and goes."""
+
+    def in_its_place(self, other):
+        """Another daemon for this test."""
+        self.daemon.stop()
+        self.addCleanup(self.daemon.start)
+        self.addCleanup(other.kill)
+        other.launch()
 
     def test_stop_start_and_reload(self):
         self.assertEqual(self.ok('service', 'stop'), '')
@@ -129,16 +175,35 @@ class Service(NovactlTest):
         self.assertEqual(self.ok('service', 'reload'), '')
         eventually(lambda: run('is-online').returncode == DONE)
 
+    def test_a_hypervisor_that_is_away_is_the_reason(self):
+        other = self.make('headless', driver='libvirt.LibvirtDriver')
+        other.groups['libvirt'] = {'connection_uri': 'qemu+unix:///system?socket=/nonexistent'}
+        self.in_its_place(other)
+        status = eventually(lambda: (lambda text: 'nonexistent' in text and text)(run('status').stdout), what='the hypervisor in status')
+        self.assertEqual(status.count('Failed to connect socket'), 1, status)           # said once
+        self.assertRegex(status, r'\n +State: (starting|degraded).*\n +Trouble: .*nonexistent')
+        self.assertRegex(status, r'\n +Hypervisor: not connected\n +Resources: not known yet\n')
+        self.assertRegex(self.ok('node'), r'\n +Hypervisor: not connected: .*nonexistent.*\n +Resources: not known yet\n')
+        done = run('is-online')
+        self.assertEqual(done.returncode, OFFLINE)
+        self.assertRegex(done.stdout, r'\Aoffline: (starting|degraded): .*nonexistent.*\n\Z')
+        self.assertEqual(json_of_offline()['online'], False)
+
+    def test_a_service_that_is_forced_down_is_the_reason(self):
+        self.daemon.change('UPDATE services SET forced_down = 1')
+        self.addCleanup(self.daemon.change, 'UPDATE services SET forced_down = 0')
+        run('report-state')
+        done = eventually(lambda: (lambda d: d.returncode == OFFLINE and d)(run('is-online')), what='offline')
+        self.assertEqual(done.stdout, 'offline: forced down by an administrator\n')
+
     def test_a_broker_that_is_away_is_the_reason(self):
         other = self.make('lonely', transport_url='rabbit://nova:x@127.0.0.1:9/')
-        self.daemon.stop()
-        other.start()
+        self.in_its_place(other)
+        other.wait_notified('READY=1')
         done = run('is-online')
         self.assertEqual(done.returncode, OFFLINE)
         self.assertRegex(done.stdout, r'offline: degraded: .*127\.0\.0\.1:9')
         self.assertRegex(self.ok('status'), r'\n +Trouble: .*127\.0\.0\.1:9')
-        other.stop()
-        self.daemon.start()
 
 
 class Away(unittest.TestCase):

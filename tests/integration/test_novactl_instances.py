@@ -14,6 +14,8 @@ from novactlclient import NOVACTL, environment, json_of, run, takes_signal  # no
 from novactlhost import DENIED, DONE, FAILED, INTERRUPTED, NO_SUCH, UNREACHABLE, USAGE, OnGuests  # noqa: E402
 from wireclient import eventually  # noqa: E402
 
+BINARY = '/bin/true'             # a file that is no text
+
 
 class Instances(OnGuests):
     """From create to delete."""
@@ -47,6 +49,7 @@ class Instances(OnGuests):
         self.ok('lock', 'web1')
         self.assertTrue(json_of('list')[0]['locked'])
         self.refused(FAILED, 'locked', 'stop', 'web1')
+        self.refused(FAILED, "'web1': The instance could not be deleted: .* is locked", 'delete', 'web1')
         self.ok('unlock', 'web1')
         actions = json_of('actions', 'web1')
         self.assertEqual([actions[0]['action'], actions[-1]['action']], ['unlock', 'create'])
@@ -55,9 +58,13 @@ class Instances(OnGuests):
         self.assertEqual(self.ok('console', '--no-follow', '-n1', 'web1').count('\n'), 0)
         self.assertEqual(json_of('diagnostics', 'web1')['driver'], 'libvirt')
         self.assertRegex(self.ok('diagnostics', 'web1'), r'(?m)^num_cpus: +\d')
-        self.assertRegex(self.ok('console-url', 'web1', 'vnc'), r'\A\S+\n\Z')
+        self.assertEqual(json_of('console', '--no-follow', 'web1')['output'].split('\n')[0], 'FAKE CONSOLE OUTPUT')
+        self.assertRegex(json_of('console-url', 'web1', 'vnc')['url'], r'\Ahttp://\S+\Z')
+        self.assertRegex(self.ok('console-url', 'web1', 'vnc'), r'\Ahttp://\S+\n\Z')
+        self.assertEqual(json_of('status', 'web1')[0]['Uuid'], self.uuid)
 
-        self.assertEqual(self.ok('delete', 'web1'), '')
+        self.ok('lock', 'web1')
+        self.assertEqual(self.ok('delete', '--force', 'web1'), '')
         self.assertEqual(json_of('list'), [])
         self.refused(NO_SUCH, "no instance 'web1'", 'status', 'web1')
 
@@ -100,6 +107,11 @@ class Instances(OnGuests):
 
     def test_what_several_share_is_the_exit_status(self):
         self.created('web1')
+        self.created('web2')
+        both = self.ok('show', 'web1', 'web2', '-p', 'DisplayName', '-p', 'VmState')
+        self.assertEqual(both, 'DisplayName=web1\nVmState=active\n\nDisplayName=web2\nVmState=active\n')
+        self.assertRegex(self.ok('status', '-n0', 'web1', 'web2'), r'(?s)\A● web1 - .*\n\n● web2 - ')
+        self.assertRegex(self.ok('status'), r'\n +Instances: 2 \(2 active\)\n')
         for verb, shown in ('show', 'DisplayName=web1\n'), ('status', '● web1 - '):
             done = self.refused(NO_SUCH, r"\Anovactl: no instance 'nix'[^\n]*\nnovactl: no instance 'nox'", verb, 'nix', 'web1', 'nox')
             self.assertIn(shown, done.stdout)
@@ -117,6 +129,34 @@ class Instances(OnGuests):
         self.assertEqual(self.ok('restore', 'web1'), '')
         self.assertEqual(self.states('web1'), ('active', '', 'running'))
         self.refused(FAILED, "'web1': The instance could not be restored: .*vm_state active", 'restore', 'web1')
+
+    def test_what_a_rebuild_and_a_rescue_take(self):
+        self.created('web1')
+        data, secret = b'#!/bin/sh\necho \xff\x00\n', 'n3w pass\n'
+        done = run('rebuild', 'web1', 'cirros', '--user-data=-', stdin=data, text=False)
+        self.assertEqual((done.returncode, done.stderr), (DONE, b''))
+        self.assertEqual(self.stored('web1')['user_data'], base64.b64encode(data).decode())
+        for verb in ['rebuild', 'web1'], ['rescue', 'web1', '--image=cirros']:
+            done = run(*verb, '--password-file=-', stdin=secret)
+            self.assertEqual((done.returncode, done.stderr), (DONE, ''))
+        self.assertEqual(self.states('web1')[0], 'rescued')
+        self.assertNotIn('n3w pass', self.daemon.text())
+        for status, pattern, arguments in ((FAILED, '--user-data: /nix: cannot be opened', ['rebuild', 'web1', '--user-data=/nix']),
+                                           (FAILED, '--password-file: /nix: cannot be opened', ['rebuild', 'web1', '--password-file=/nix']),
+                                           (FAILED, '--password-file=/dev/null: is empty', ['rescue', 'web1', '--password-file=/dev/null']),
+                                           (USAGE, 'rebuild: is no UTF-8 text', ['rebuild', 'web1', b'\xff']),
+                                           (USAGE, '--image: is no UTF-8 text', ['rescue', 'web1', b'--image=\xff']),
+                                           (USAGE, 'snapshot: is no UTF-8 text', ['snapshot', 'web1', b'\xff'])):
+            self.refused(status, pattern, *arguments)
+        for content, why in (b'\xff', 'is no UTF-8 text'), (b'a\0b', 'holds a NUL character'), (b'x' * 2000, 'is too long for a password'):
+            done = run('set-password', 'web1', '--password-file=-', stdin=content, text=False)
+            self.assertEqual(done.returncode, FAILED)
+            self.assertRegex(done.stderr.decode(), r'\Anovactl: --password-file[^ ]* ' + why)
+        self.assertEqual(self.states('web1')[0], 'rescued')
+
+    def stored(self, name):
+        [row] = self.daemon.sql("SELECT object FROM instances WHERE uuid = '%s'" % json_of('show', name)['Uuid'])
+        return json.loads(row['object'])['nova_object.data']
 
     def test_of_backups_the_newest_of_a_type_stay(self):
         self.created('web1')
@@ -159,8 +199,18 @@ class Instances(OnGuests):
                                    (r'--disk=-1: it is a number with K, M, G or T, or of GiB without', ['--disk=-1']),
                                    (r'--vcpus=0: it is a number of processors', ['--vcpus=0']),
                                    (r'--metadata=x: it is KEY=VALUE', ['--metadata=x']),
+                                   (r'--metadata==: it is KEY=VALUE', ['--metadata==']),
+                                   (r'--zone: is no UTF-8 text', [b'--zone=\xff']),
                                    (r'--network=a,b: it is NETWORK or NETWORK,ip=ADDRESS', ['--network=a,b'])):
             self.refused(USAGE, pattern, 'create', 'x', '--image=cirros', '--flavor=tiny', *arguments)
+        for key, why in ('/dev/null', 'is empty'), (BINARY, 'is no public key'):
+            self.refused(FAILED, r'--public-key=%s: %s' % (key, why), 'create', 'x', '--image=cirros', '--flavor=tiny', '--key-name=k', '--public-key=' + key)
+        self.refused(USAGE, 'create: the name is no UTF-8 text', 'create', b'\xff', '--image=cirros', '--flavor=tiny')
+        for item in 'x', '=x':
+            self.refused(USAGE, "metadata: '%s' is not KEY=VALUE" % item, 'metadata', 'web1', item)
+        self.refused(USAGE, 'metadata: is no UTF-8 text', 'metadata', 'web1', b'x=\xff')
+        self.refused(USAGE, '--lines=x: it is a number of lines', 'console', 'web1', '--lines=x')
+        self.refused(USAGE, 'JSON is for --no-follow', 'console', 'web1', '--json=short')
         self.refused(USAGE, '--timeout=soon: it is a number of seconds', 'stop', 'web1', '--timeout=soon')
         self.refused(USAGE, 'there is no terminal to ask for the password on', 'set-password', 'web1', start_new_session=True)
         self.refused(USAGE, "backup: 'many' is no number of images", 'backup', 'web1', 'x', 'daily', 'many')
@@ -184,8 +234,7 @@ class Instances(OnGuests):
         self.assertEqual((done.returncode, done.stderr), (DONE, b''))
         p = json_of('show', 'given')
         self.assertEqual((p['ConfigDrive'], p['Project'], p['User']), (True, 'p1', 'u1'))
-        [row] = self.daemon.sql("SELECT object FROM instances WHERE uuid = '%s'" % p['Uuid'])
-        self.assertEqual(base64.b64decode(json.loads(row['object'])['nova_object.data']['user_data']), data)
+        self.assertEqual(base64.b64decode(self.stored('given')['user_data']), data)
         self.assertEqual([row['name'] for row in json_of('list', '--project=p1')], ['given'])
         self.assertEqual(run('set-password', 'given', '--password-file=-', stdin='n3w pass\n').returncode, DONE)
 
@@ -209,6 +258,9 @@ class Instances(OnGuests):
         self.assertEqual((job['job'], job['method'], job['user']), (int(number), 'reboot_instance', 'uid:1500'))
         self.assertRegex(self.ok('jobs'), r'\A *JOB METHOD .*\n *%s reboot_instance web1 +running ' % number)
         self.assertRegex(self.ok('status', 'web1', '-n0'), r'\n +Jobs: %s reboot_instance, running' % number)
+        self.assertEqual(self.ok('complete', 'jobs'), number + '\n')
+        [job] = json_of('--no-block', 'lock', 'web1')
+        self.assertEqual((job['verb'], job['result']), ('lock', None))
         self.assertEqual(json_of('show', number, '-p', 'Id'), {'Id': int(number)})
         eventually(lambda: not json_of('jobs'))
         self.assertEqual(self.states('web1'), ('active', '', 'running'))
@@ -228,7 +280,7 @@ class Instances(OnGuests):
 
     def test_a_dry_run_of_recovery_tells_what_is_open_and_changes_nothing(self):
         one, two = self.created('web1'), self.created('web2')
-        self.daemon.fault('power_off:slow:1')
+        self.daemon.fault('power_off:hang')
         self.ok('--no-block', 'stop', 'web1')
         eventually(lambda: json_of('show', 'web1')['TaskState'] == 'powering-off')
         plan = json_of('recover', '--dry-run')
@@ -236,6 +288,7 @@ class Instances(OnGuests):
         self.assertIn(plan[0]['action'], ('runs', 'runs again'))
         self.assertEqual([p['instance_uuid'] for p in plan if not p['method']], [one])
         self.assertRegex(self.ok('recover', '--dry-run'), r'\AMETHOD +INSTANCE .*\nstop_instance +%s ' % one)
+        self.daemon.fault()
         eventually(lambda: not json_of('jobs'))
         self.assertEqual([p for p in json_of('recover', '--dry-run') if p['instance_uuid'] in (one, two)], [])
 
@@ -252,6 +305,31 @@ class Instances(OnGuests):
         self.daemon.fault()
         self.daemon.start()
         eventually(lambda: json_of('list') and self.states('web1') == ('stopped', '', 'shutdown'))
+
+    def test_a_job_that_is_not_begun_for_the_daemon_stops_has_failed(self):
+        self.created('web1')
+        self.daemon.fault('power_off:slow:1')
+        waiting = subprocess.Popen([NOVACTL, 'stop', 'web1'], stderr=subprocess.PIPE, text=True, env=environment())
+        eventually(lambda: [j for j in json_of('jobs') if j['state'] == 'running'])
+        second = subprocess.Popen([NOVACTL, 'lock', 'web1'], stderr=subprocess.PIPE, text=True, env=environment())
+        eventually(lambda: len(json_of('jobs')) == 2)
+        self.daemon.stop()
+        told = waiting.communicate(timeout=20)[1], second.communicate(timeout=20)[1]
+        self.assertIn(waiting.returncode, (DONE, FAILED, UNREACHABLE))
+        self.assertEqual(second.returncode, FAILED, told)
+        self.assertRegex(told[1], r"\Anovactl: locking 'web1' failed: lock_instance was not begun: the service stops \[NovaException\] \(job \d+\)\n\Z")
+        self.daemon.fault()
+        self.daemon.start()
+        eventually(lambda: json_of('list') and not json_of('jobs') and self.states('web1') == ('stopped', '', 'shutdown'))
+        self.assertFalse(json_of('list')[0]['locked'])
+
+    def test_a_console_that_is_followed_ends_with_its_instance(self):
+        self.created('web1')
+        following = subprocess.Popen([NOVACTL, 'console', 'web1'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+        self.assertEqual(following.stdout.readline(), 'FAKE CONSOLE OUTPUT\n')
+        self.ok('delete', 'web1')
+        told = following.communicate(timeout=20)[1]
+        self.assertEqual((following.returncode, told), (DONE, "novactl: console of 'web1': the instance is gone\n"))
 
     def test_a_daemon_that_goes_ends_the_following_of_a_console(self):
         self.created('web1')
@@ -302,6 +380,36 @@ class Instances(OnGuests):
         if not [a for a in arguments if not a.startswith('-')]:
             eventually(heard, what='the monitor')
         return process, text
+
+    def test_monitor_of_one_instance_is_about_that_and_its_jobs(self):
+        one, _ = self.created('web1'), self.created('web2')
+        self.daemon.fault('reboot:hang')
+        before = self.ok('--no-block', 'reboot', 'web1').split()[-1]
+        process, text = self.watching('--json=short', 'web1')
+        eventually(lambda: takes_signal(process.pid, signal.SIGINT), what='the monitor')
+        self.daemon.fault()
+        eventually(lambda: '"ended"' in text())
+        self.ok('stop', 'web2'), self.ok('report-state'), self.ok('stop', 'web1')
+        eventually(lambda: text().count('"ended"') == 2)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(20), DONE)
+        events = [json.loads(line) for line in text().splitlines()]
+        self.assertEqual({e['name'] for e in events if e['object'] == 'instance'}, {'web1'})
+        self.assertEqual({e['object'] for e in events}, {'instance', 'job'})
+        jobs = [(e['name'], e['event']) for e in events if e['object'] == 'job']
+        self.assertIn((before, 'ended'), jobs)
+        [number] = [e['name'] for e in events if e['event'] == 'begun']
+        self.assertEqual([e['details']['instance_uuid'] for e in events if e['event'] == 'ended'], [one, one])
+        self.assertIn((number, 'changed'), jobs)
+
+    def test_monitor_tells_of_a_daemon_that_goes_and_comes(self):
+        process, text = self.watching()
+        self.daemon.stop()
+        self.daemon.start()
+        eventually(lambda: 'is on the bus' in text())
+        self.assertRegex(text(), r'(?s)service  nova-compute  has left the bus\n.*service  nova-compute  is on the bus\n')
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(20), DONE)
 
     def test_monitor_prints_what_happens(self):
         process, text = self.watching('--json=pretty')
