@@ -177,6 +177,8 @@ int fairness_new(Fairness **ret, Bus *b);
 Fairness *fairness_free(Fairness *f);
 /* The bus goes: nobody waits any more. */
 void fairness_drop_all(Fairness *f);
+/* A caller has left the bus: his calls are let go. */
+void fairness_drop_caller(Fairness *f, const char *name);
 /* A filter, called before all others: @userdata is the Bus. */
 int fairness_on_message(sd_bus_message *m, void *userdata, sd_bus_error *error);
 

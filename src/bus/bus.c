@@ -25,6 +25,12 @@ bool bus_can_tell(const Bus *b) {
         return bus_connected(b);
 }
 
+static void bus_on_caller_left(const char *caller, void *userdata) {
+        const Bus *b = userdata;
+
+        fairness_drop_caller(b->fairness, caller);
+}
+
 /* ---- what the rooms below tell ---- */
 
 static void bus_on_service_changed(unsigned what, void *userdata) {
@@ -334,7 +340,7 @@ int bus_new(Bus **ret, sd_event *event, Launcher *launcher, const BusCallbacks *
         if (r >= 0)
                 r = fairness_new(&b->fairness, b);
         if (r >= 0)
-                r = authority_new(&b->authority, event);
+                r = authority_new(&b->authority, event, bus_on_caller_left, b);
         if (r >= 0)
                 r = bus_queries_new(b);
         if (r >= 0)

@@ -1,6 +1,7 @@
 /* Fairness among callers. The bus hands on what it gets in the order of arrival, so who sends much would have all others wait. Small
- * calls are therefore read as fast as they come, kept in a queue per caller, and dispatched in turns: one of each caller, and what takes
- * long (all objects) only when nothing else waits, though it never waits for ever. Nobody is served while answers wait to be
+ * calls are therefore read as fast as they come, kept in a queue per caller, and dispatched in turns: one of each caller. Who has much
+ * waiting, from however many connections, goes behind those who have little, and what takes long (all objects) behind all, though none
+ * waits for ever. Nobody is served while answers wait to be
  * taken by the bus: the next one would wait behind them. A caller has a bounded number of places; what is
  * beyond is answered with LimitsExceeded. Large calls are not kept: they are dispatched where they arrive. */
 #define LOG_LOGGER "nova.bus"
@@ -12,7 +13,10 @@
 
 #define SMALL_MAX ((size_t) 4096)       /* bytes, about, of a call that is kept */
 #define WAITING_MAX 128u                /* calls of a caller: as many as the bus lets him have without an answer */
-#define WAITING_ALL_MAX 8192u
+#define WAITING_ALL_MAX 8192u           /* of all; beyond, only who has little waiting may add to it, */
+#define WAITING_MODEST_MAX 4096u        /* up to so many more */
+#define MODEST_MAX 4u                   /* of a caller who has little waiting */
+#define MODEST_TURNS 3u                 /* of those who have little, between two of those who have much */
 #define UNSERVED_MAX 32u                /* so many are read before one is dispatched, while there is more to read */
 #define LONG_WAIT_MAX (100 * USEC_PER_MSEC)
 
@@ -36,8 +40,8 @@ typedef struct Line {
 
 struct Fairness {
         Bus *bus;
-        Line quick, slow;
-        unsigned n, unserved;
+        Line modest, heavy, slow;
+        unsigned n, unserved, turns;
         sd_bus_message *passing;        /* it is dispatched now */
         usec_t slow_since;              /* when the last slow one was dispatched, or the line began */
         sd_event_source *source;        /* dispatches when the bus has nothing to read */
@@ -150,52 +154,91 @@ static Caller *line_find(Line *l, const char *name) {
         return NULL;
 }
 
-static int line_add(Line *l, const char *name, sd_bus_message *m) {
-        Caller *c = line_find(l, name), *made = NULL;
-        Waiting *w;
+static void line_remove(Line *l, Caller *c) {
+        Caller *before = NULL;
 
-        if (c && c->n >= WAITING_MAX)
-                return -ENOBUFS;
-        if (!c) {
-                c = made = calloc(1, sizeof *c);
-                if (!c)
-                        return -ENOMEM;
-                c->name = strdup(name);
+        for (Caller *i = l->first; i != c; i = i->next)
+                before = i;
+        *(before ? &before->next : &l->first) = c->next;
+        if (l->last == c)
+                l->last = before;
+}
+
+static Caller *line_add(Line *l, const char *name) {
+        Caller *c = calloc(1, sizeof *c);
+
+        if (!c || !(c->name = strdup(name))) {
+                free(c);
+                return NULL;
         }
-        w = c->name ? calloc(1, sizeof *w) : NULL;
-        if (!w) {
-                if (made)
-                        free(made->name);
-                free(made);
-                return -ENOMEM;
+        line_append(l, c);
+        return c;
+}
+
+/* The caller for one more of that kind, in the line that he belongs in with it. -ENOBUFS when he has enough. */
+static int caller_for(Fairness *f, const char *name, bool slow, Caller **ret) {
+        Caller *c = line_find(slow ? &f->slow : &f->modest, name);
+
+        if (c && !slow && c->n >= MODEST_MAX) {
+                line_remove(&f->modest, c);
+                line_append(&f->heavy, c);
+        }
+        if (!c && !slow)
+                c = line_find(&f->heavy, name);
+        if (c && c->n >= (f->n < WAITING_ALL_MAX ? WAITING_MAX : MODEST_MAX))
+                return -ENOBUFS;
+        if (!c)
+                c = line_add(slow ? &f->slow : &f->modest, name);
+        *ret = c;
+        return c ? 0 : -ENOMEM;
+}
+
+static int keep(Fairness *f, sd_bus_message *m, bool slow) {
+        Waiting *w = calloc(1, sizeof *w);
+        Caller *c;
+        int r;
+
+        r = w ? caller_for(f, sd_bus_message_get_sender(m), slow, &c) : -ENOMEM;
+        if (r < 0) {
+                free(w);
+                return r;
         }
         w->message = sd_bus_message_ref(m);
         *(c->first ? &c->last->next : &c->first) = w;
         c->last = w;
         c->n++;
-        if (made)
-                line_append(l, c);
         return 0;
 }
 
 /* ---- dispatching ---- */
 
 static bool may_serve(const Fairness *f) {
-        return bus_unsent(f->bus) <= (f->quick.first ? UNSENT_MAX : 0);
+        return bus_unsent(f->bus) <= (f->modest.first || f->heavy.first ? UNSENT_MAX : 0);
+}
+
+/* Whose turn it is. */
+static Line *next_line(Fairness *f) {
+        usec_t now = f->slow.first ? now_monotonic() : 0;
+
+        if (f->slow.first && ((!f->modest.first && !f->heavy.first) || now - f->slow_since > LONG_WAIT_MAX)) {
+                f->slow_since = now;
+                return &f->slow;
+        }
+        if (f->modest.first && (!f->heavy.first || f->turns < MODEST_TURNS)) {
+                f->turns++;
+                return &f->modest;
+        }
+        f->turns = 0;
+        return &f->heavy;
 }
 
 static void serve(Fairness *f) {
-        usec_t now = now_monotonic();
         sd_bus_message *m;
-        bool slow;
         int r;
 
         if (f->passing || f->n == 0 || !may_serve(f))
                 return;
-        slow = f->slow.first && (!f->quick.first || now - f->slow_since > LONG_WAIT_MAX);
-        m = line_take(slow ? &f->slow : &f->quick);
-        if (slow)
-                f->slow_since = now;
+        m = line_take(next_line(f));
         f->n--;
         f->unserved = 0;
         f->passing = m;
@@ -237,7 +280,6 @@ static int refuse(sd_bus_message *m) {
 int fairness_on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         Bus *b = userdata;
         Fairness *f = b->fairness;
-        const char *sender = sd_bus_message_get_sender(m);
         bool slow;
         int r;
 
@@ -245,18 +287,18 @@ int fairness_on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _
                 f->passing = NULL;
                 return 0;
         }
-        if (b->starting || !sender || sd_bus_message_is_method_call(m, NULL, NULL) <= 0)
+        if (b->starting || !sd_bus_message_get_sender(m) || sd_bus_message_is_method_call(m, NULL, NULL) <= 0)
                 return 0;
         if (is_idle(m))
                 return 1;
         if (!is_small(m))
                 return 0;
-        if (f->n >= WAITING_ALL_MAX)
+        if (f->n >= WAITING_ALL_MAX + WAITING_MODEST_MAX)
                 return refuse(m);
         slow = takes_long(m);
         if (slow && !f->slow.first)
                 f->slow_since = now_monotonic();
-        r = line_add(slow ? &f->slow : &f->quick, sender, m);
+        r = keep(f, m, slow);
         if (r == -ENOBUFS)
                 return refuse(m);
         if (r < 0)
@@ -271,13 +313,38 @@ int fairness_on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _
 
 void fairness_drop_all(Fairness *f) {
         f->passing = NULL;
-        while (f->quick.first)
-                sd_bus_message_unref(line_take(&f->quick));
-        while (f->slow.first)
-                sd_bus_message_unref(line_take(&f->slow));
-        f->n = 0;
+        while (f->n > 0) {
+                Line *l = f->modest.first ? &f->modest : f->heavy.first ? &f->heavy : &f->slow;
+
+                sd_bus_message_unref(line_take(l));
+                f->n--;
+        }
         (void) sd_event_source_set_enabled(f->source, SD_EVENT_OFF);
         (void) sd_event_source_set_enabled(f->sent, SD_EVENT_OFF);
+}
+
+static void line_drop(Fairness *f, Line *l, const char *name) {
+        Caller *c = line_find(l, name);
+
+        if (!c)
+                return;
+        line_remove(l, c);
+        while (c->first) {
+                Waiting *w = c->first;
+
+                c->first = w->next;
+                sd_bus_message_unref(w->message);
+                free(w);
+                f->n--;
+        }
+        free(c->name);
+        free(c);
+}
+
+void fairness_drop_caller(Fairness *f, const char *name) {
+        line_drop(f, &f->modest, name);
+        line_drop(f, &f->heavy, name);
+        line_drop(f, &f->slow, name);
 }
 
 int fairness_new(Fairness **ret, Bus *b) {

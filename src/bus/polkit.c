@@ -5,8 +5,9 @@
  * and finds the verdict under its message. A verdict belongs to one message and is used once: nothing is remembered, for
  * anybody. What a handler did not fetch (it failed before asking) is freed when the loop has nothing better to do.
  *
- * Meanwhile a match watches the caller. If it leaves the bus, the call is dropped and polkit is told to close its dialog: a
- * password typed for somebody who has gone starts nothing. */
+ * Whose call it is the bus is asked once for a caller, and a match watches him, as long as calls of his wait. If he leaves the bus, his calls
+ * are dropped and polkit is told to close its dialog: a password typed for somebody who has gone starts nothing. Polkit is asked for
+ * users in turn, so who asks much has himself to wait for. */
 #define LOG_LOGGER "nova.bus.polkit"
 #include "bus/polkit.h"
 
@@ -23,42 +24,72 @@
 #define POLKIT_ALLOW_INTERACTION 1u
 
 /* What one caller has others wait for is bounded thrice: by connection, by user, and by what is held in memory. The bus grants a
- * connection 512 match rules and 128 replies that are waited for: of both each call that is being decided costs one, so not more than so
- * many are at once, of one user fewer; the others wait their turn. */
+ * connection 512 match rules and 128 replies that are waited for: of the latter each call that polkit decides costs one, so not more than so
+ * many are at once, of one user fewer, and of one that is refused again and again only a few: polkit's time is others' too. */
 #define QUERIES_MAX 1024
 #define QUERIES_PER_SENDER_MAX 32
 #define QUERIES_PER_USER_MAX 128
+#define CALLERS_MAX 256
 #define STARTING_MAX 24                                 /* the bus is asked who it is */
 #define ASKED_MAX 80                                    /* polkit is asked */
 #define ASKED_PER_USER_MAX 16
+#define ASKED_PER_REFUSED_MAX 2
+#define REFUSED_MANY 32                                 /* one after the other */
 #define SMALL_CALL ((size_t) 4096)                      /* bytes that do not count */
 #define HELD_MAX ((size_t) 64 * 1024 * 1024)
 #define ANSWER_USEC (10 * USEC_PER_SEC)                 /* polkit itself */
 #define ANSWER_INTERACTIVE_USEC (5 * USEC_PER_MINUTE)   /* somebody types */
 
 typedef enum QueryState {
-        QUERY_WAITING,                  /* nothing is sent yet */
-        QUERY_STARTING,                 /* the bus is asked whose call it is */
-        QUERY_KNOWN,                    /* its turn at polkit is to come */
+        QUERY_WAITING,                  /* in its caller's line: whose call it is is not known yet */
+        QUERY_KNOWN,                    /* in its user's line: its turn at polkit is to come */
         QUERY_ASKED,
         QUERY_ANSWERED,
 } QueryState;
 
 typedef struct Query Query;
+
+typedef struct QueryLine {
+        Query *first, *last;            /* by next_in_line */
+} QueryLine;
+
+/* Whose calls wait for polkit's word; exists while there are any. */
+typedef struct User {
+        uid_t uid;
+        unsigned n;                     /* calls in the line and asked about */
+        unsigned asked;
+        unsigned refused;               /* so many times, one after the other */
+        QueryLine line;
+        struct User *previous, *next;   /* in the order of their turns */
+} User;
+
+/* A connection to the bus; exists while there are calls of it. */
+typedef struct Caller {
+        Authority *authority;
+        char *name;
+        sd_bus_slot *watch, *credentials;
+        bool asking, identified;        /* the bus is asked; has answered */
+        uid_t uid;
+        unsigned n;                     /* its calls, whatever their state */
+        QueryLine line;
+        struct Caller *previous, *next;
+} Caller;
+
 struct Query {
         Authority *authority;
         sd_bus_message *call;
         char *action;
         uint64_t id;                    /* for cancelling */
-        sd_bus_slot *question, *watch, *credentials;
-        bool uid_known;
-        uid_t uid;                      /* of the caller, as the bus says */
+        Caller *caller;
+        User *user;                     /* KNOWN and ASKED */
+        sd_bus_slot *question;
         QueryState state;
         bool abandoned;                 /* the caller has left */
         sd_bus_message *message;        /* the question; until it is sent */
         size_t size;                    /* of the call, about; 0 = small */
         int verdict;                    /* 1 or -errno with @error, once answered */
         sd_bus_error error;
+        Query *next_in_line;
         Query *previous, *next;
 };
 
@@ -68,25 +99,149 @@ struct Authority {
         unsigned n;
         size_t held;                    /* bytes of calls that are not small */
         uint64_t last_id;
+        Caller *callers;
+        unsigned n_callers, starting, asked;
+        User *first_user, *last_user;
+        void (*left)(const char *caller, void *userdata);
+        void *userdata;
 
         sd_bus_message *let_through;    /* the call that was said yes to last, for comparing only */
-        bool uid_known;
         uid_t uid;                      /* its sender */
 };
 
+/* ---- lines ---- */
+
+static void line_append(QueryLine *l, Query *q) {
+        q->next_in_line = NULL;
+        *(l->last ? &l->last->next_in_line : &l->first) = q;
+        l->last = q;
+}
+
+static void line_remove(QueryLine *l, Query *q) {
+        Query *before = NULL;
+
+        for (Query *i = l->first; i && i != q; i = i->next_in_line)
+                before = i;
+        *(before ? &before->next_in_line : &l->first) = q->next_in_line;
+        if (l->last == q)
+                l->last = before;
+        q->next_in_line = NULL;
+}
+
+/* ---- users ---- */
+
+static void user_link(Authority *a, User *u) {
+        u->next = NULL;
+        u->previous = a->last_user;
+        *(a->last_user ? &a->last_user->next : &a->first_user) = u;
+        a->last_user = u;
+}
+
+static void user_unlink(Authority *a, User *u) {
+        *(u->previous ? &u->previous->next : &a->first_user) = u->next;
+        *(u->next ? &u->next->previous : &a->last_user) = u->previous;
+}
+
+static User *user_of(Authority *a, uid_t uid) {
+        User *u;
+
+        for (u = a->first_user; u; u = u->next)
+                if (u->uid == uid)
+                        return u;
+        u = calloc(1, sizeof *u);
+        if (!u)
+                return NULL;
+        u->uid = uid;
+        user_link(a, u);
+        return u;
+}
+
+static void user_unused(Authority *a, User *u) {
+        if (u->n > 0)
+                return;
+        user_unlink(a, u);
+        free(u);
+}
+
+/* ---- callers ---- */
+
+static void caller_unused(Caller *c) {
+        Authority *a = c->authority;
+
+        if (c->n > 0)
+                return;
+        *(c->previous ? &c->previous->next : &a->callers) = c->next;
+        if (c->next)
+                c->next->previous = c->previous;
+        a->n_callers--;
+        a->starting -= c->asking;
+        sd_bus_slot_unref(c->watch);
+        sd_bus_slot_unref(c->credentials);
+        free(c->name);
+        free(c);
+}
+
+static Caller *caller_find(const Authority *a, const char *name) {
+        for (Caller *c = a->callers; c; c = c->next)
+                if (streq(c->name, name))
+                        return c;
+        return NULL;
+}
+
+static Caller *caller_new(Authority *a, const char *name) {
+        Caller *c = calloc(1, sizeof *c);
+
+        if (!c || !(c->name = strdup(name))) {
+                free(c);
+                return NULL;
+        }
+        c->authority = a;
+        c->next = a->callers;
+        if (c->next)
+                c->next->previous = c;
+        a->callers = c;
+        a->n_callers++;
+        return c;
+}
+
+/* ---- queries ---- */
+
+/* Out of the line that it is in, and of the counts. */
+static void query_leave(Query *q) {
+        User *u = q->user;
+
+        if (q->state == QUERY_WAITING && q->caller)
+                line_remove(&q->caller->line, q);
+        if (!u)
+                return;
+        if (q->state == QUERY_KNOWN)
+                line_remove(&u->line, q);
+        else if (q->state == QUERY_ASKED) {
+                u->asked--;
+                q->authority->asked--;
+        }
+        u->n--;
+        q->user = NULL;
+        user_unused(q->authority, u);
+}
+
 static Query *query_free(Query *q) {
+        Authority *a = q->authority;
+
+        query_leave(q);
         if (q->previous)
                 q->previous->next = q->next;
         else
-                q->authority->queries = q->next;
+                a->queries = q->next;
         if (q->next)
                 q->next->previous = q->previous;
-        q->authority->n--;
-        q->authority->held -= q->size;
-
+        a->n--;
+        a->held -= q->size;
+        if (q->caller) {
+                q->caller->n--;
+                caller_unused(q->caller);
+        }
         sd_bus_slot_unref(q->question);
-        sd_bus_slot_unref(q->watch);
-        sd_bus_slot_unref(q->credentials);
         sd_bus_message_unref(q->message);
         sd_bus_message_unref(q->call);
         sd_bus_error_free(&q->error);
@@ -108,12 +263,14 @@ static int authority_on_sweep(sd_event_source *s _unused_, void *userdata) {
         return 0;
 }
 
-int authority_new(Authority **ret, sd_event *event) {
+int authority_new(Authority **ret, sd_event *event, void (*left)(const char *caller, void *userdata), void *userdata) {
         _cleanup_(authority_freep) Authority *a = calloc(1, sizeof *a);
         int r;
 
         if (!a)
                 return -ENOMEM;
+        a->left = left;
+        a->userdata = userdata;
         r = sd_event_add_defer(event, &a->sweep, authority_on_sweep, a);
         if (r < 0)
                 return r;
@@ -174,6 +331,7 @@ static void query_answered(Query *q, int verdict) {
         Authority *a = q->authority;
         int r;
 
+        query_leave(q);
         q->verdict = verdict;
         q->state = QUERY_ANSWERED;
         r = sd_bus_message_rewind(q->call, true);
@@ -190,13 +348,16 @@ static void query_answered(Query *q, int verdict) {
 static int query_on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_) {
         Query *q = userdata;
         Authority *a = q->authority;
+        int verdict;
 
         q->question = sd_bus_slot_unref(q->question);
-        q->watch = sd_bus_slot_unref(q->watch);
         if (q->abandoned)
                 query_free(q);
-        else
-                query_answered(q, query_read_answer(q, reply));
+        else {
+                verdict = query_read_answer(q, reply);
+                q->user->refused = verdict > 0 ? 0 : q->user->refused + 1;
+                query_answered(q, verdict);
+        }
         authority_go_on(a);
         return 0;
 }
@@ -220,28 +381,40 @@ static void query_cancel_question(Query *q) {
         sd_bus_message_unref(m);
 }
 
-static int query_on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
-        const char *name, *old, *new;
-        Query *q = userdata;
+/* What polkit is asked about stays until it answers: so long the bus counts the question. */
+static void caller_left(Caller *c) {
+        Authority *a = c->authority;
+        Query *next;
 
-        if (sd_bus_message_read(m, "sss", &name, &old, &new) < 0 || *new)
-                return 0;
-        log_debug("%s left the bus, its call %s is dropped", name, strempty(sd_bus_message_get_member(q->call)));
-        Authority *a = q->authority;
-
-        if (q->state == QUERY_ASKED) {  /* until polkit answers the bus counts the question */
-                query_cancel_question(q);
-                q->abandoned = true;
-                q->watch = sd_bus_slot_unref(q->watch);
-                return 0;
+        c->n++;                         /* it stays for so long */
+        for (Query *q = a->queries; q; q = next) {
+                next = q->next;
+                if (q->caller != c || q->abandoned)
+                        continue;
+                log_debug("%s left the bus, its call %s is dropped", c->name, strempty(sd_bus_message_get_member(q->call)));
+                if (q->state == QUERY_ASKED) {
+                        query_cancel_question(q);
+                        q->abandoned = true;
+                } else
+                        query_free(q);
         }
-        query_free(q);
+        if (a->left)
+                a->left(c->name, a->userdata);
+        c->n--;
+        caller_unused(c);
         authority_go_on(a);
+}
+
+static int caller_on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        const char *name, *old, *new;
+
+        if (sd_bus_message_read(m, "sss", &name, &old, &new) >= 0 && !*new)
+                caller_left(userdata);
         return 0;
 }
 
 /* Without this the library would take a refused match for a reason to leave the bus. */
-static int query_on_watch_installed(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_) {
+static int caller_on_watch_installed(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_) {
         if (sd_bus_message_is_method_error(m, NULL))
                 log_debug("a caller cannot be watched: %s", strempty(sd_bus_message_get_error(m)->message));
         return 0;
@@ -303,37 +476,69 @@ static int check_size(sd_bus_message *m, size_t *ret, sd_bus_error *error) {
 
 /* ---- the question ---- */
 
-static unsigned count_of(const Authority *a, QueryState state, const Query *of_user) {
-        unsigned n = 0;
-
-        for (const Query *q = a->queries; q; q = q->next)
-                n += q->state == state && (!of_user || (q->uid_known && q->uid == of_user->uid));
-        return n;
+static int too_many_of_user(sd_bus_error *error, uid_t uid) {
+        return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "Too many calls of user %u wait for authorization", (unsigned) uid);
 }
 
-/* The bus does not answer about one that has just left: whose calls those are does not matter any more. */
-static int query_on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_) {
-        Query *q = userdata;
+/* Whose call it is is known. */
+static void query_to_user(Query *q) {
         Authority *a = q->authority;
-        uint32_t uid;
+        User *u = user_of(a, q->caller->uid);
 
-        q->credentials = sd_bus_slot_unref(q->credentials);
-        if (!sd_bus_message_is_method_error(reply, NULL) && sd_bus_message_read(reply, "u", &uid) >= 0) {
-                q->uid = uid;
-                q->uid_known = true;
+        if (!u)
+                query_answered(q, sd_bus_error_set_errno(&q->error, -ENOMEM));
+        else if (u->n >= QUERIES_PER_USER_MAX)
+                query_answered(q, too_many_of_user(&q->error, u->uid));
+        else {
+                q->state = QUERY_KNOWN;
+                q->user = u;
+                u->n++;
+                line_append(&u->line, q);
         }
-        q->state = QUERY_KNOWN;
-        if (q->uid_known && count_of(a, QUERY_KNOWN, q) + count_of(a, QUERY_ASKED, q) > QUERIES_PER_USER_MAX) {
-                q->watch = sd_bus_slot_unref(q->watch);
-                query_answered(q, sd_bus_error_setf(&q->error, SD_BUS_ERROR_LIMITS_EXCEEDED, "Too many calls of user %u wait for authorization",
-                                                    (unsigned) q->uid));
+}
+
+/* Or cannot be found out, and why. */
+static void caller_identified(Caller *c, int r, const char *why) {
+        Query *q;
+
+        c->identified = r >= 0;
+        c->n++;                         /* it stays for so long */
+        while ((q = c->line.first)) {
+                line_remove(&c->line, q);
+                q->state = QUERY_KNOWN; /* in no line yet */
+                if (r >= 0)
+                        query_to_user(q);
+                else
+                        query_answered(q, sd_bus_error_setf(&q->error, SD_BUS_ERROR_ACCESS_DENIED,
+                                                            "Access denied: whose call it is cannot be found out: %s", why));
         }
+        c->n--;
+        caller_unused(c);
+}
+
+static int caller_on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_) {
+        Caller *c = userdata;
+        Authority *a = c->authority;
+        uint32_t uid;
+        int r;
+
+        c->credentials = sd_bus_slot_unref(c->credentials);
+        c->asking = false;
+        a->starting--;
+        if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NAME_HAS_NO_OWNER)) {
+                caller_left(c);
+                return 0;
+        }
+        r = sd_bus_message_is_method_error(reply, NULL) ? -sd_bus_message_get_errno(reply) : sd_bus_message_read(reply, "u", &uid);
+        if (r >= 0)
+                c->uid = uid;
+        caller_identified(c, r, sd_bus_message_is_method_error(reply, NULL) ? strempty(sd_bus_message_get_error(reply)->message) : strerror(-r));
         authority_go_on(a);
         return 0;
 }
 
 int authority_caller(const Authority *a, sd_bus_message *m, uid_t *ret) {
-        if (a->let_through != m || !a->uid_known)
+        if (a->let_through != m)
                 return -ENODATA;
         *ret = a->uid;
         return 0;
@@ -361,21 +566,23 @@ static int query_prepare(Query *q, const char *const *details) {
         return r;
 }
 
-static int query_start(Query *q) {
-        sd_bus *bus = sd_bus_message_get_bus(q->call);
-        const char *sender = sd_bus_message_get_sender(q->call);
+/* Asks the bus whose calls those are, and has it watched. */
+static int caller_start(Caller *c, sd_bus *bus) {
+        Authority *a = c->authority;
         char text[256];
         int r;
 
         snprintf(text, sizeof text, "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
-                 "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%s'", sender);
-        r = sd_bus_add_match_async(bus, &q->watch, text, query_on_owner_changed, query_on_watch_installed, q);
+                 "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='%s'", c->name);
+        r = sd_bus_add_match_async(bus, &c->watch, text, caller_on_owner_changed, caller_on_watch_installed, c);
         if (r >= 0)
-                r = sd_bus_call_method_async(bus, &q->credentials, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                             "GetConnectionUnixUser", query_on_credentials, q, "s", sender);
-        if (r >= 0)
-                q->state = QUERY_STARTING;
-        return r;
+                r = sd_bus_call_method_async(bus, &c->credentials, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                             "GetConnectionUnixUser", caller_on_credentials, c, "s", c->name);
+        if (r < 0)
+                return r;
+        c->asking = true;
+        a->starting++;
+        return 0;
 }
 
 static int query_ask(Query *q) {
@@ -383,59 +590,60 @@ static int query_ask(Query *q) {
         sd_bus *bus = sd_bus_message_get_bus(q->call);
         int r;
 
+        line_remove(&q->user->line, q);
+        q->state = QUERY_ASKED;
+        q->user->asked++;
+        q->authority->asked++;
         r = sd_bus_call_async(bus, &q->question, q->message, query_on_answer, q, interactive ? ANSWER_INTERACTIVE_USEC : ANSWER_USEC);
         q->message = sd_bus_message_unref(q->message);
-        if (r >= 0)
-                q->state = QUERY_ASKED;
         return r;
 }
 
-/* The oldest that may go on from @state; the newest is first in the list. */
-static Query *oldest(const Authority *a, QueryState state) {
-        Query *found = NULL;
-
-        for (Query *q = a->queries; q; q = q->next)
-                if (q->state == state && (state != QUERY_KNOWN || !q->uid_known || count_of(a, QUERY_ASKED, q) < ASKED_PER_USER_MAX))
-                        found = q;
-        return found;
+/* The next whose turn it is, and who goes behind the others with it. */
+static User *next_user(Authority *a) {
+        for (User *u = a->first_user; u; u = u->next) {
+                if (!u->line.first || u->asked >= (u->refused >= REFUSED_MANY ? ASKED_PER_REFUSED_MAX : ASKED_PER_USER_MAX))
+                        continue;
+                user_unlink(a, u);
+                user_link(a, u);
+                return u;
+        }
+        return NULL;
 }
 
 /* As many as may be decided at once are. */
 static void authority_go_on(Authority *a) {
-        unsigned starting = count_of(a, QUERY_STARTING, NULL), asked = count_of(a, QUERY_ASKED, NULL);
-        Query *q;
+        Caller *next;
+        User *u;
         int r;
 
-        while (starting < STARTING_MAX && (q = oldest(a, QUERY_WAITING))) {
-                r = query_start(q);
+        for (Caller *c = a->callers; c && a->starting < STARTING_MAX; c = next) {
+                next = c->next;
+                if (c->asking || c->identified || !c->line.first)
+                        continue;
+                r = caller_start(c, sd_bus_message_get_bus(c->line.first->call));
                 if (r < 0)
-                        query_answered(q, sd_bus_error_set_errno(&q->error, r));
-                else
-                        starting++;
+                        caller_identified(c, r, strerror(-r));
         }
-        while (asked < ASKED_MAX && (q = oldest(a, QUERY_KNOWN))) {
+        while (a->asked < ASKED_MAX && (u = next_user(a))) {
+                Query *q = u->line.first;
+
                 r = query_ask(q);
                 if (r < 0)
                         query_answered(q, sd_bus_error_set_errno(&q->error, r));
-                else
-                        asked++;
         }
 }
 
 int authority_check(Authority *a, sd_bus_message *m, const char *action, const char *const *details, sd_bus_error *error) {
         const char *sender = sd_bus_message_get_sender(m);
         _cleanup_(query_freep) Query *q = NULL;
-        unsigned of_sender = 0;
+        Caller *caller;
         size_t size = 0;
         int r;
 
-        for (Query *i = a->queries; i; i = i->next) {
-                if (i->call == m) {
+        for (Query *i = a->queries; i && !q; i = i->next)
+                if (i->call == m)
                         q = i;
-                        break;
-                }
-                of_sender += streq_ptr(sd_bus_message_get_sender(i->call), sender);
-        }
         if (q && q->state != QUERY_ANSWERED) {
                 TAKE_PTR(q);            /* not the answer's doing: the question stands */
                 return 0;
@@ -445,15 +653,15 @@ int authority_check(Authority *a, sd_bus_message *m, const char *action, const c
                         return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED, "Access denied: asked for %s, not for %s",
                                                  q->action, action);
                 a->let_through = q->verdict > 0 ? m : NULL;
-                a->uid_known = q->uid_known;
-                a->uid = q->uid;
+                a->uid = q->caller->uid;
                 if (q->verdict < 0)
                         sd_bus_error_move(error, &q->error);
                 return q->verdict;
         }
         if (!sender)
                 return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED, "Access denied: the call has no sender");
-        if (a->n >= QUERIES_MAX || of_sender >= QUERIES_PER_SENDER_MAX)
+        caller = caller_find(a, sender);
+        if (a->n >= QUERIES_MAX || (caller ? caller->n >= QUERIES_PER_SENDER_MAX : a->n_callers >= CALLERS_MAX))
                 return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "Too many calls wait for authorization");
         r = check_size(m, &size, error);
         if (r < 0)
@@ -475,12 +683,19 @@ int authority_check(Authority *a, sd_bus_message *m, const char *action, const c
         q->size = size > SMALL_CALL ? size : 0;
         a->held += q->size;
         q->action = strdup(action);
-        if (!q->action)
+        q->caller = caller ? caller : caller_new(a, sender);
+        if (q->caller)
+                q->caller->n++;
+        if (!q->action || !q->caller)
                 return -ENOMEM;
 
         r = query_prepare(q, details);
         if (r < 0)
                 return r;
+        if (q->caller->identified)
+                query_to_user(q);
+        else
+                line_append(&q->caller->line, q);
         TAKE_PTR(q);
         authority_go_on(a);
         return 0;
