@@ -136,7 +136,7 @@ def tick(d, cpu, rounds):
 def objects(row, cpu, d, times):
     """All objects of the bus, from the first to the last byte at the client."""
     before = cpu(d.process.pid)
-    said = subprocess.run([os.path.join(os.environ['NOVA_BUILD'], 'tests', 'bench', 'bus-read'), str(times), 'objects'], check=True,
+    said = subprocess.run([os.path.join(os.environ['NOVA_BUILD'], 'tests', 'integration', 'bus-read'), str(times), 'objects'], check=True,
                           stdout=subprocess.PIPE, text=True).stdout.split()
     row('GetManagedObjects with 1,000 instances, median', float(said[0]), 'ms', 50)
     row('GetManagedObjects with 1,000 instances, CPU of the daemon', 1e3 * (cpu(d.process.pid) - before) / times, 'ms')
