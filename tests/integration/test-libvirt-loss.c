@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -265,6 +266,7 @@ static void a_daemon_that_does_not_answer_is_given_up_by_keepalive(void **state)
 
         daemon_start(d);
         connect_driver(driver);
+        assert_int_equal(driver->ops->get_num_instances(driver, NULL), 1);      /* there is a connection for the next */
         assert_int_equal(kill(d->pid, SIGSTOP), 0);
         assert_int_equal(pthread_create(&t, NULL, get_num_instances, &c), 0);
         wait_told(&told, DRIVER_EVENT_DISCONNECTED, 1);
@@ -287,6 +289,7 @@ static void a_call_that_does_not_return_is_named_and_gets_others_a_new_connectio
 
         daemon_start(d);
         connect_driver(driver);
+        assert_int_equal(driver->ops->get_num_instances(driver, NULL), 1);
         assert_int_equal(kill(d->pid, SIGSTOP), 0);
         assert_int_equal(pthread_create(&t, NULL, get_num_instances, &c), 0);
         wait_told(&told, DRIVER_EVENT_DISCONNECTED, 1);
@@ -297,6 +300,90 @@ static void a_call_that_does_not_return_is_named_and_gets_others_a_new_connectio
         assert_int_equal(c.r, 1);
         wait_told(&told, DRIVER_EVENT_CONNECTED, 2);
         assert_int_equal(driver->ops->get_num_instances(driver, NULL), 1);
+}
+
+static void a_call_that_waits_for_a_connection_gives_up_with_it(void **state) {
+        Told told = TOLD;
+        Daemon *d = *state;
+        _cleanup_(compute_driver_freep) ComputeDriver *driver = construct(d, "libvirt.keepalive_interval=0", "libvirt.call_timeout=1", &told);
+        Call c = { .d = driver };
+        pthread_t t;
+
+        daemon_start(d);
+        connect_driver(driver);
+        assert_int_equal(kill(d->pid, SIGSTOP), 0);
+        assert_int_equal(pthread_create(&t, NULL, get_num_instances, &c), 0);   /* none is there yet for calls, nor will be */
+        assert_int_equal(pthread_join(t, NULL), 0);
+        assert_int_equal(c.r, -ENOTCONN);
+        wait_told(&told, DRIVER_EVENT_DISCONNECTED, 1);
+        assert_true(reason_says(&told, "get_num_instances has not returned"));
+        assert_int_equal(kill(d->pid, SIGCONT), 0);
+        wait_told(&told, DRIVER_EVENT_CONNECTED, 2);
+        assert_int_equal(driver->ops->get_num_instances(driver, NULL), 1);
+}
+
+typedef struct Caller {
+        ComputeDriver *d;
+        atomic_bool *stop;
+        atomic_uint *answered;
+        unsigned refused, others;
+} Caller;
+
+static void *call_on_and_on(void *data) {
+        Caller *c = data;
+
+        while (!*c->stop) {
+                int r = c->d->ops->get_num_instances(c->d, NULL);
+
+                if (r == 1)
+                        (*c->answered)++;
+                else if (r == -ENOTCONN)
+                        c->refused++;
+                else
+                        c->others++;
+                if (r < 0)
+                        pause_briefly();
+        }
+        return NULL;
+}
+
+/* A crash of libvirt's client, where threads share a connection (calls.c). */
+static void calls_of_many_threads_outlive_a_daemon_that_does_not_answer(void **state) {
+        Told told = TOLD;
+        Daemon *d = *state;
+        _cleanup_(compute_driver_freep) ComputeDriver *driver = construct(d, "libvirt.keepalive_interval=1", "libvirt.keepalive_count=1", &told);
+        atomic_bool stop = false;
+        Caller callers[12] = {};
+        pthread_t threads[ELEMENTSOF(callers)];
+        atomic_uint answered = 0;
+        unsigned refused = 0;
+
+        daemon_start(d);
+        connect_driver(driver);
+        for (size_t i = 0; i < ELEMENTSOF(callers); i++) {
+                callers[i] = (Caller){ .d = driver, .stop = &stop, .answered = &answered };
+                assert_int_equal(pthread_create(threads + i, NULL, call_on_and_on, callers + i), 0);
+        }
+        for (unsigned n = 1; n <= 2; n++) {
+                unsigned before = answered;
+                usec_t deadline = now_monotonic() + DEADLINE;
+
+                while (answered < before + 20 * ELEMENTSOF(callers) && now_monotonic() < deadline)
+                        pause_briefly();
+                assert_true(answered >= before + 20 * ELEMENTSOF(callers));
+                assert_int_equal(kill(d->pid, SIGSTOP), 0);
+                wait_told(&told, DRIVER_EVENT_DISCONNECTED, n);
+                assert_int_equal(kill(d->pid, SIGCONT), 0);
+                wait_told(&told, DRIVER_EVENT_CONNECTED, n + 1);
+        }
+        assert_int_equal(driver->ops->get_num_instances(driver, NULL), 1);
+        stop = true;
+        for (size_t i = 0; i < ELEMENTSOF(callers); i++) {
+                assert_int_equal(pthread_join(threads[i], NULL), 0);
+                assert_int_equal(callers[i].others, 0);
+                refused += callers[i].refused;
+        }
+        assert_true(refused >= ELEMENTSOF(callers));
 }
 
 static void ending_does_not_wait_for_a_daemon_that_does_not_answer(void **state) {
@@ -345,6 +432,8 @@ int main(void) {
                 CASE(a_daemon_that_is_killed_is_noticed_and_found_again),
                 CASE(a_daemon_that_does_not_answer_is_given_up_by_keepalive),
                 CASE(a_call_that_does_not_return_is_named_and_gets_others_a_new_connection),
+                CASE(a_call_that_waits_for_a_connection_gives_up_with_it),
+                CASE(calls_of_many_threads_outlive_a_daemon_that_does_not_answer),
                 CASE(ending_does_not_wait_for_a_daemon_that_does_not_answer),
                 CASE(what_happens_to_guests_is_told),
         };

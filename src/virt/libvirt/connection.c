@@ -1,14 +1,13 @@
-/* The connection to libvirt: which URI, opening it, noticing that it is gone, and getting it back.
+/* The connections to libvirt: which URI, noticing that they are gone, and getting them back.
  *
- * init_host opens it on its caller's worker; as long as that fails the caller tries again. From the first success on the
+ * One is watched: it tells of events and of a loss, and no call uses it. Calls have companions of it, each for itself (calls.c). init_host
+ * opens the watched one on its caller's worker; as long as that fails the caller tries again. From the first success on the
  * driver looks after it: keepalive and close callback tell of a loss (a call that fails on a dead socket does too), calls
- * get HypervisorUnavailable at once instead of waiting, and a thread of the driver's own, the connector, drops the
- * old connection and opens a new one with growing, jittered delays. A call that was inside libvirt keeps the old
- * connection until it returns. Closing asks the other side too, so only the connector closes. */
+ * get HypervisorUnavailable at once instead of waiting, and a thread of the driver's own, the connector, has the old connections
+ * closed and opens a new one with growing, jittered delays. A call that was inside libvirt keeps its connection until it returns. */
 #include "virt/libvirt/private.h"
 
 #include <errno.h>
-#include <signal.h>
 
 #define RETRY_FIRST (1 * USEC_PER_SEC)
 #define RETRY_CAP (60 * USEC_PER_SEC)
@@ -67,14 +66,15 @@ static void tell(LibvirtDriver *d, const DriverEvent *event) {
         pthread_mutex_unlock(&d->lock);
 }
 
-void libvirt_lost(LibvirtDriver *d, virConnectPtr connection, const char *why) {
+void libvirt_lost(LibvirtDriver *d, unsigned generation, const char *why) {
         bool ours;
 
         pthread_mutex_lock(&d->lock);
-        ours = d->connection == connection && !d->lost && !d->stopping;
+        ours = d->watched && d->generation == generation && !d->lost && !d->stopping;
         if (ours) {
                 d->lost = true;
                 pthread_cond_broadcast(&d->changed);
+                pthread_cond_broadcast(&d->idle_changed);
         }
         pthread_mutex_unlock(&d->lock);
 
@@ -82,15 +82,23 @@ void libvirt_lost(LibvirtDriver *d, virConnectPtr connection, const char *why) {
                 tell(d, &(DriverEvent){ .type = DRIVER_EVENT_DISCONNECTED, .text = why });
 }
 
-static void on_close(virConnectPtr connection, int reason, void *userdata) {
+void libvirt_on_close(virConnectPtr connection, int reason, void *userdata) {
         static const char *const why[] = {
                 [VIR_CONNECT_CLOSE_REASON_ERROR] = "an error of the connection",
                 [VIR_CONNECT_CLOSE_REASON_EOF] = "libvirt's daemon ended or closed the connection",
                 [VIR_CONNECT_CLOSE_REASON_KEEPALIVE] = "libvirt's daemon does not answer",
         };
 
-        if (reason >= 0 && (size_t) reason < ELEMENTSOF(why) && why[reason])
-                libvirt_lost(userdata, connection, why[reason]);
+        LibvirtDriver *d = userdata;
+        unsigned generation;
+        bool ours;
+
+        pthread_mutex_lock(&d->lock);
+        ours = d->watched && d->watched->connection == connection;
+        generation = d->generation;
+        pthread_mutex_unlock(&d->lock);
+        if (ours && reason >= 0 && (size_t) reason < ELEMENTSOF(why) && why[reason])
+                libvirt_lost(d, generation, why[reason]);
 }
 
 void libvirt_count_event(LibvirtDriver *d) {
@@ -115,17 +123,6 @@ static void on_callback_freed(void *userdata) {
         libvirt_driver_unref(userdata);
 }
 
-/* Nobody is there to be asked for a name or password: what needs one must have it in libvirt's auth.conf. */
-static int refuse_credentials(virConnectCredentialPtr credentials _unused_, unsigned n _unused_, void *data _unused_) {
-        return -1;
-}
-
-static virConnectAuth no_credentials(void) {
-        static int types[] = { VIR_CRED_AUTHNAME, VIR_CRED_NOECHOPROMPT };
-
-        return (virConnectAuth){ .credtype = types, .ncredtype = ELEMENTSOF(types), .cb = refuse_credentials };
-}
-
 static int check_versions(const LibvirtUse *u, NovaException *e) {
         unsigned long version = 0;
         const char *type;
@@ -145,120 +142,62 @@ static int check_versions(const LibvirtUse *u, NovaException *e) {
         return 0;
 }
 
-/* What some hypervisors cannot do, and we can do without. */
-static bool unsupported(void) {
-        ExceptionClass class;
-
-        return libvirt_error_errno(virGetLastErrorCode(), &class) == -EOPNOTSUPP;
-}
-
-static int watch(const LibvirtUse *u, int *ret_event_id, NovaException *e) {
-        if (u->d->keepalive_interval > 0 && virConnectSetKeepAlive(u->connection, u->d->keepalive_interval, u->d->keepalive_count) < 0 &&
-            !unsupported())
-                return libvirt_failed(u, "Keepalive", NULL, e);
-
+static int watch(const LibvirtUse *u, LibvirtConnection *c, NovaException *e) {
         /* No reference for it: hypervisors inside this process take the callback without keeping it, and never free what
-         * goes with it. drop() ends it while somebody holds the driver, and libvirt waits for one that runs. */
-        if (virConnectRegisterCloseCallback(u->connection, on_close, u->d, NULL) < 0 && !unsupported())
+         * goes with it. libvirt_close ends it while somebody holds the driver, and libvirt waits for one that runs. */
+        if (virConnectRegisterCloseCallback(c->connection, libvirt_on_close, u->d, NULL) < 0 && !libvirt_unsupported())
                 return libvirt_failed(u, "The close callback", NULL, e);
 
-        *ret_event_id = virConnectDomainEventRegisterAny(u->connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                                                         VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), libvirt_driver_ref(u->d),
-                                                         on_callback_freed);
-        if (*ret_event_id < 0) {
+        c->event_id = virConnectDomainEventRegisterAny(c->connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                                       VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle), libvirt_driver_ref(u->d),
+                                                       on_callback_freed);
+        if (c->event_id < 0) {
                 libvirt_driver_unref(u->d);
-                if (!unsupported())
+                if (!libvirt_unsupported())
                         return libvirt_failed(u, "Lifecycle events", NULL, e);
         }
         return 0;
 }
 
-static void drop(virConnectPtr connection, int event_id) {
-        if (event_id >= 0)
-                (void) virConnectDomainEventDeregisterAny(connection, event_id);
-        (void) virConnectUnregisterCloseCallback(connection, on_close);
-        (void) virConnectClose(connection);
-}
-
-typedef struct Drop {
-        LibvirtDriver *d;
-        virConnectPtr connection;
-        int event_id;
-} Drop;
-
-static void *drop_run(void *data) {
-        Drop *p = data;
-
-        drop(p->connection, p->event_id);
-        event_loop_unref();
-        libvirt_driver_unref(p->d);
-        free(p);
-        return NULL;
-}
-
-static int start_thread(pthread_t *ret, void *(*f)(void *data), void *data) {
-        sigset_t all, former;
+/* Opens the watched one and publishes it, under open_lock. */
+static int open_watched(LibvirtDriver *d, NovaException *e) {
+        LibvirtConnection *c;
+        LibvirtUse u = { .d = d };
+        unsigned generation;
+        char why[400];
         int r;
 
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &former);
-        r = -pthread_create(ret, NULL, f, data);
-        pthread_sigmask(SIG_SETMASK, &former, NULL);
-        return r;
-}
-
-/* A connection over which a call hangs may hang its closing too: that must not keep the next one from being opened. */
-static void drop_aside(LibvirtDriver *d, virConnectPtr connection, int event_id) {
-        Drop *p = calloc(1, sizeof *p);
-        pthread_t thread;
-
-        if (p && event_loop_ref(NULL) >= 0) {
-                *p = (Drop){ .d = libvirt_driver_ref(d), .connection = connection, .event_id = event_id };
-                if (start_thread(&thread, drop_run, p) >= 0) {
-                        (void) pthread_detach(thread);
-                        return;
-                }
-                event_loop_unref();
-                libvirt_driver_unref(d);
-        }
-        free(p);
-        drop(connection, event_id);
-}
-
-/* Opens and publishes, under open_lock. */
-static int open_connection(LibvirtDriver *d, NovaException *e) {
-        virConnectAuth auth = no_credentials();
-        LibvirtUse u = { .d = d };
-        int r, event_id = -1;
-
-        u.connection = virConnectOpenAuth(d->uri, &auth, 0);
-        if (!u.connection) {
+        c = libvirt_open(d, why, sizeof why);
+        if (!c) {
                 /* Whatever libvirt calls it: there is no hypervisor to talk to. */
                 r = exception_setf(e, EXC_HYPERVISOR_UNAVAILABLE, "Connection to the hypervisor is broken on host: %s (%s: %s)",
-                                   d->host, d->uri, virGetLastErrorMessage());
+                                   d->host, d->uri, why);
                 exception_kwarg(e, "host", json_string(d->host));
                 return r;
         }
+        u.connection = c->connection;
         r = check_versions(&u, e);
         if (r >= 0)
-                r = watch(&u, &event_id, e);
+                r = watch(&u, c, e);
         if (r >= 0)
-                atomic_store(&d->has_filters, virConnectNumOfNWFilters(u.connection) >= 0);
+                atomic_store(&d->has_filters, virConnectNumOfNWFilters(c->connection) >= 0);
         if (r < 0) {
-                drop(u.connection, event_id);
+                libvirt_close(d, c);
                 return r;
         }
 
         pthread_mutex_lock(&d->lock);
-        d->connection = u.connection;
-        d->event_id = event_id;
+        c->generation = generation = ++d->generation;
+        d->watched = c;
+        d->companions = 0;
+        d->opening = false;             /* what is still being opened is of the former, and finds that out */
         d->connected_at = now_monotonic();
         pthread_mutex_unlock(&d->lock);
         tell(d, &(DriverEvent){ .type = DRIVER_EVENT_CONNECTED });
 
         /* It may have died while its callback did not know it as ours. */
         if (virConnectIsAlive(u.connection) == 0)
-                libvirt_lost(d, u.connection, "an error of the connection");
+                libvirt_lost(d, generation, "an error of the connection");
         return 0;
 }
 
@@ -266,49 +205,52 @@ bool libvirt_is_connected(LibvirtDriver *d) {
         bool connected;
 
         pthread_mutex_lock(&d->lock);
-        connected = d->connection && !d->lost;
+        connected = d->watched && !d->lost;
         pthread_mutex_unlock(&d->lock);
         return connected;
 }
 
+/* With the lock held: none is there any more. What is in use is closed by who used it last. A connection over which a call hangs may hang its
+ * closing too: that must not keep the next one from being opened. */
+static void drop_all(LibvirtDriver *d) {
+        LibvirtConnection *c = TAKE_PTR(d->watched);
+
+        if (c && c->users == 0)
+                libvirt_close_later(d, c);
+        libvirt_close_idle(d, true, 0);
+        d->lost = false;
+}
+
 /* Under open_lock. */
 static int ensure(LibvirtDriver *d, NovaException *e) {
-        virConnectPtr old;
-        int event_id;
-
         if (libvirt_is_connected(d))
                 return 0;
 
         pthread_mutex_lock(&d->lock);
-        old = TAKE_PTR(d->connection);
-        event_id = d->event_id;
-        d->lost = false;
+        drop_all(d);
         pthread_mutex_unlock(&d->lock);
-
-        if (old)
-                drop_aside(d, old, event_id);
-        return open_connection(d, e);
+        libvirt_closer_start(d);
+        return open_watched(d, e);
 }
 
 static void *connector_run(void *data) {
         LibvirtDriver *d = data;
+        LibvirtConnection *last;
         unsigned attempt = 0;
-        virConnectPtr old;
-        int event_id;
 
         (void) pthread_setname_np(pthread_self(), "libvirt-connect");
         pthread_mutex_lock(&d->lock);
         while (!d->stopping) {
                 usec_t retry;
 
-                if (d->connection && !d->lost) {
+                if (d->watched && !d->lost) {
                         libvirt_watch_calls(d);
                         continue;
                 }
-                if (now_monotonic() - d->connected_at > PROVEN_GOOD && d->connection)
+                if (now_monotonic() - d->connected_at > PROVEN_GOOD && d->watched)
                         attempt = 0;
                 retry = now_monotonic() + backoff_delay(attempt++, RETRY_FIRST, RETRY_CAP);
-                while (!d->stopping && now_monotonic() < retry && !(d->connection && !d->lost))
+                while (!d->stopping && now_monotonic() < retry && !(d->watched && !d->lost))
                         libvirt_wait(d, retry);
                 if (d->stopping)
                         break;
@@ -320,12 +262,15 @@ static void *connector_run(void *data) {
                 pthread_mutex_lock(&d->lock);
         }
 
-        old = TAKE_PTR(d->connection);
-        event_id = d->event_id;
+        /* Here, not by the closer: whoever stops the driver waits for this thread. */
+        drop_all(d);
+        while ((last = d->closing)) {
+                d->closing = last->next;
+                pthread_mutex_unlock(&d->lock);
+                libvirt_close(d, last);
+                pthread_mutex_lock(&d->lock);
+        }
         pthread_mutex_unlock(&d->lock);
-
-        if (old)
-                drop(old, event_id);
         event_loop_unref();
 
         pthread_mutex_lock(&d->lock);
@@ -341,7 +286,7 @@ static int start_connector(LibvirtDriver *d, NovaException *e) {
         int r;
 
         pthread_mutex_lock(&d->lock);
-        r = start_thread(&d->connector, connector_run, libvirt_driver_ref(d));
+        r = libvirt_start_thread(&d->connector, connector_run, libvirt_driver_ref(d));
         d->has_connector = d->joinable = r >= 0;
         if (d->stopping && d->joinable) {       /* the owner did not wait for us */
                 (void) pthread_detach(d->connector);
@@ -366,13 +311,10 @@ static int connect_first(LibvirtDriver *d, NovaException *e) {
         if (r >= 0)
                 r = start_connector(d, e);
         if (r < 0) {
-                virConnectPtr connection;
-
                 pthread_mutex_lock(&d->lock);
-                connection = TAKE_PTR(d->connection);
+                drop_all(d);
                 pthread_mutex_unlock(&d->lock);
-                if (connection)
-                        drop(connection, d->event_id);
+                libvirt_closer_start(d);
                 event_loop_unref();
         }
         return r;
@@ -411,6 +353,7 @@ void libvirt_disconnect(LibvirtDriver *d) {
         pthread_mutex_lock(&d->lock);
         d->stopping = true;
         pthread_cond_broadcast(&d->changed);
+        pthread_cond_broadcast(&d->idle_changed);
         while (d->has_connector && !d->ended && now_monotonic() < deadline)
                 libvirt_wait(d, deadline);
         while (d->telling > 0)

@@ -13,6 +13,7 @@ void libvirt_driver_unref(LibvirtDriver *d) {
         if (atomic_fetch_sub(&d->refs, 1) > 1)
                 return;
         pthread_cond_destroy(&d->changed);
+        pthread_cond_destroy(&d->idle_changed);
         pthread_mutex_destroy(&d->lock);
         pthread_mutex_destroy(&d->open_lock);
         free(d->uri);
@@ -195,11 +196,11 @@ static ComputeDriver *libvirt_construct(const Config *config, NovaException *e) 
                 return NULL;
         d->base = (ComputeDriver){ .magic = COMPUTE_DRIVER_MAGIC, .abi = COMPUTE_DRIVER_ABI, .ops = ops_new() };
         d->refs = 1;
-        d->event_id = -1;
         d->direct_io = -1;
         pthread_mutex_init(&d->open_lock, NULL);
         pthread_mutex_init(&d->lock, NULL);
         pthread_cond_init(&d->changed, NULL);
+        pthread_cond_init(&d->idle_changed, NULL);
 
         if (!d->base.ops || read_options(d, config, e) < 0) {
                 libvirt_driver_unref(d);

@@ -67,8 +67,8 @@ int libvirt_failed(const LibvirtUse *u, const char *what, const Instance *i, Nov
         case EXC_HYPERVISOR_UNAVAILABLE:
                 r = exception_setf(e, class, "Connection to the hypervisor is broken on host: %s (%s: %s)", u->d->host, u->d->uri, text);
                 exception_kwarg(e, "host", json_string(u->d->host));
-                if (u->connection)
-                        libvirt_lost(u->d, u->connection, text);
+                if (u->owner)
+                        libvirt_lost(u->d, u->generation, text);
                 break;
         case EXC_INSTANCE_NOT_FOUND:
                 r = exception_setf(e, class, "Instance %s could not be found.", i ? strempty(i->uuid) : what);

@@ -15,6 +15,18 @@
 
 typedef struct LibvirtUse LibvirtUse;
 
+/* One connection to libvirt. It changes hands: whoever uses it has it for itself. All but connection, event_id and in_process, which
+ * never change, are under the driver's lock. */
+typedef struct LibvirtConnection {
+        virConnectPtr connection;
+        int event_id;                   /* of the lifecycle events of the watched one; -1 = none */
+        bool in_process;                /* the hypervisor is within this process: no client of libvirt's protocol, all calls share it */
+        unsigned generation;            /* of which watched connection it is a companion */
+        unsigned users;
+        usec_t idle_since;
+        struct LibvirtConnection *next; /* among the idle, or those to be closed */
+} LibvirtConnection;
+
 typedef struct LibvirtDriver {
         ComputeDriver base;
         atomic_uint refs;               /* the owner, each call under way, each callback known to libvirt, the connector */
@@ -40,9 +52,16 @@ typedef struct LibvirtDriver {
         pthread_mutex_t open_lock;      /* only one opens; taken before lock, held while libvirt connects */
         pthread_mutex_t lock;           /* of what follows */
         pthread_cond_t changed;
-        virConnectPtr connection;       /* NULL = none */
-        int event_id;                   /* of the lifecycle events of that connection */
-        bool lost;                      /* there is a connection, and it is of no use any more */
+        LibvirtConnection *watched;     /* the one that tells of events and of the loss of all; NULL = none */
+        unsigned generation;            /* of it */
+        bool lost;                      /* there is one, and it and its companions are of no use any more */
+        LibvirtConnection *idle;        /* companions that nobody uses, the one used last first */
+        unsigned companions;            /* of this generation, those in use and one being opened too */
+        unsigned waiting;               /* calls that want one */
+        bool opening;                   /* a thread opens one */
+        pthread_cond_t idle_changed;    /* there is one more, or there will be none */
+        LibvirtConnection *closing;     /* to be closed by the closer */
+        bool has_closer;
         bool stopping;                  /* from cleanup_host to the next init_host */
         bool freed;                     /* and from free on for good */
         bool has_connector;             /* from the first success on */
@@ -74,20 +93,39 @@ bool libvirt_uri_is_local(const char *uri);             /* the hypervisor is thi
 int libvirt_connect(LibvirtDriver *d, NovaException *e); /* what init_host does: connects, or finds it connected */
 void libvirt_disconnect(LibvirtDriver *d);              /* returns within about a second whatever libvirt does */
 bool libvirt_is_connected(LibvirtDriver *d);
-/* @connection does not work any more: has it replaced, and told once. */
-void libvirt_lost(LibvirtDriver *d, virConnectPtr connection, const char *why);
+/* The connections of @generation do not work any more: has them replaced, and told once. */
+void libvirt_lost(LibvirtDriver *d, unsigned generation, const char *why);
 
-/* A call under way. It must not be moved. */
+/* open-close.c: opens one. NULL with the reason in @why, of @size bytes. */
+LibvirtConnection *libvirt_open(LibvirtDriver *d, char *why, size_t size);
+/* Whether the last error is that the hypervisor cannot do it, and we can do without. */
+bool libvirt_unsupported(void);
+/* Closes and frees @c, which nobody uses. It asks the other side, so it may wait for long. */
+void libvirt_close(LibvirtDriver *d, LibvirtConnection *c);
+/* Has that done aside. With the lock held; @c may be in no list any more. */
+void libvirt_close_later(LibvirtDriver *d, LibvirtConnection *c);
+/* The same of all that are idle, or of those but the first that have been since @before. */
+void libvirt_close_idle(LibvirtDriver *d, bool all, usec_t before);
+/* Begins what libvirt_close_later wanted, if that is under way already does nothing. Without the lock, not on libvirt's thread. */
+void libvirt_closer_start(LibvirtDriver *d);
+int libvirt_start_thread(pthread_t *ret, void *(*f)(void *data), void *data);   /* with all signals blocked. 0 or -errno */
+void libvirt_on_close(virConnectPtr connection, int reason, void *userdata);    /* connection.c: the watched one's close callback */
+
+/* A call under way, or several one after the other. It must not be moved, and belongs to its thread. */
 struct LibvirtUse {
         LibvirtDriver *d;
-        virConnectPtr connection;
+        virConnectPtr connection;       /* for this thread alone */
+        LibvirtConnection *owner;       /* of @connection; NULL = it is not one of the driver's */
+        unsigned generation;
+        pthread_t thread;
         int r;                          /* 0, or HypervisorUnavailable's errno, with @e set */
         const char *method;
         usec_t started;
         bool patient;                   /* inside a call that may take any time */
         LibvirtUse *next, **link;
 };
-/* Fills @u, which libvirt_use_done ends. Returns u->r. */
+/* Fills @u, which libvirt_use_done ends. Waits while a connection is opened; within another use of the same thread it has the
+ * connection of that. Returns u->r. */
 int libvirt_use(LibvirtUse *u, ComputeDriver *driver, const char *method, NovaException *e);
 void libvirt_use_done(LibvirtUse *u);
 #define _libvirt_use_ _cleanup_(libvirt_use_done)
