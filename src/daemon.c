@@ -178,11 +178,11 @@ static LogLevel configured_level(const Config *c) {
         return config_boolean(c, "debug") ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 }
 
-/* Changes of state have no option of their own: they leave an eighth of the threads to queries, whatever hangs. */
+/* An eighth of the threads is left to queries, whatever hangs. */
 static void daemon_set_caps(Daemon *d) {
         unsigned threads = (unsigned) config_integer(d->config, "rpc_thread_pool_size");
 
-        pool_set_cap(d->pool, JOB_STATE, MAX(threads - MAX(threads / 8, 1u), 1u));
+        pool_reserve_for_queries(d->pool, MAX(threads / 8, 1u));
         pool_set_cap(d->pool, JOB_BUILD, (unsigned) config_integer(d->config, "max_concurrent_builds"));
         pool_set_cap(d->pool, JOB_SNAPSHOT, (unsigned) config_integer(d->config, "max_concurrent_snapshots"));
         pool_set_cap(d->pool, JOB_MIGRATION, (unsigned) config_integer(d->config, "max_concurrent_live_migrations"));

@@ -72,6 +72,7 @@ struct Pool {
         Threads threads[_GROUP_MAX];
         JobList ready[_JOB_KIND_MAX];
         unsigned n_ready[_JOB_KIND_MAX], n_behind[_JOB_KIND_MAX], n_running[_JOB_KIND_MAX], cap[_JOB_KIND_MAX];
+        unsigned reserved;              /* threads for queries only */
         unsigned n_busy;                /* from being taken to the end of work, or of done when that is the worker's */
         unsigned n_deadlines;           /* running jobs that have one */
         uint64_t turn;
@@ -216,9 +217,18 @@ static void key_release(Pool *p, JobKey *k) {
 }
 
 static unsigned kind_room(const Pool *p, JobKind kind) {
-        if (p->cap[kind] == 0)
-                return UINT32_MAX;
-        return p->cap[kind] > p->n_running[kind] ? p->cap[kind] - p->n_running[kind] : 0;
+        unsigned room = UINT32_MAX, max = p->threads[group_of(kind)].max, running = 0;
+
+        if (p->cap[kind] > 0)
+                room = p->cap[kind] > p->n_running[kind] ? p->cap[kind] - p->n_running[kind] : 0;
+        if (p->reserved == 0 || kind == JOB_QUERY || group_of(kind) != group_of(JOB_QUERY))
+                return room;
+
+        for (JobKind k = 0; k < _JOB_KIND_MAX; k++)
+                if (k != JOB_QUERY && group_of(k) == group_of(kind))
+                        running += p->n_running[k];
+        max = max > p->reserved ? max - p->reserved : 1;
+        return MIN(room, max > running ? max - running : 0);
 }
 
 static unsigned group_runnable(const Pool *p, Group g) {
@@ -563,6 +573,14 @@ void pool_set_cap(Pool *p, JobKind kind, unsigned cap) {
         pthread_mutex_lock(&p->lock);
         p->cap[kind] = cap;
         call_threads(p, group_of(kind));
+        pthread_mutex_unlock(&p->lock);
+}
+
+void pool_reserve_for_queries(Pool *p, unsigned n) {
+        assert(p);
+        pthread_mutex_lock(&p->lock);
+        p->reserved = n;
+        call_threads(p, group_of(JOB_QUERY));
         pthread_mutex_unlock(&p->lock);
 }
 

@@ -64,6 +64,8 @@ Pool *pool_free(Pool *p);                       /* after pool_stop */
 DEFINE_CLEANUP(Pool *, pool_free)
 
 void pool_set_cap(Pool *p, JobKind kind, unsigned cap);                 /* 0 = no cap of its own. Any thread */
+/* So many of the threads are for queries only, but at least one for all others. Any thread. */
+void pool_reserve_for_queries(Pool *p, unsigned n);
 
 /* How long a thread waits for work before it ends; 10 s unless told. Any thread; for those that begin to wait after it. */
 void pool_set_idle_time(Pool *p, usec_t idle);

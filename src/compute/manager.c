@@ -620,6 +620,16 @@ static void manager_cleanup_host(Manager *manager) {
                 m->driver->ops->cleanup_host(m->driver);
 }
 
+static bool manager_ready(Manager *manager) {
+        ComputeManager *m = manager_to_compute(manager);
+        bool ready;
+
+        pthread_mutex_lock(&m->lock);
+        ready = m->driver_ready;
+        pthread_mutex_unlock(&m->lock);
+        return ready && (!m->driver->ops->is_connected || m->driver->ops->is_connected(m->driver));
+}
+
 static int manager_settle(Manager *manager) {
         Store *s = manager_to_compute(manager)->store;
 
@@ -713,6 +723,7 @@ static const ManagerOps compute_manager_ops = {
         .init_host = manager_init_host,
         .update_available_resource = manager_update_available_resource,
         .cleanup_host = manager_cleanup_host,
+        .ready = manager_ready,
         .before_method = manager_before_method,
         .settle = manager_settle,
         .interrupted = manager_interrupted,

@@ -32,13 +32,18 @@ int compute_ran_host(Operation *o, int r, NovaException *x, NovaException *e);
 /* What goes on for long (spawn-hooks.c, snapshot.c). */
 #define LOOKS_WHETHER_CANCELLED(kind) ((kind) == JOB_BUILD || (kind) == JOB_SNAPSHOT ? METHOD_CANCELLABLE : 0)
 
-/* One about an instance: changes it, in its turn among all that concern it; or only asks, and waits for nothing. */
-#define INSTANCE(name_, arguments_, served_, kind_, deadline_, instance_, ...)                                       \
+/* One about an instance: changes it, in its turn among all that concern it, and when there is a hypervisor; changes only what is
+ * recorded of it; or only asks, and waits for nothing. */
+#define INSTANCE_CALL(name_, arguments_, served_, flags_, kind_, deadline_, instance_, ...)                          \
         {                                                                                                           \
                 .name = name_, .arguments = arguments_, .served = served_, \
-                .flags = METHOD_CHANGES_STATE | METHOD_PER_INSTANCE | LOOKS_WHETHER_CANCELLED(kind_), .kind = kind_, \
+                .flags = METHOD_CHANGES_STATE | METHOD_PER_INSTANCE | LOOKS_WHETHER_CANCELLED(kind_) | (flags_), .kind = kind_, \
                 .deadline = deadline_, .run = instance_call_run, .instance = &instance_, __VA_ARGS__ \
         }
+#define INSTANCE(name_, arguments_, served_, kind_, deadline_, instance_, ...) \
+        INSTANCE_CALL(name_, arguments_, served_, METHOD_WHEN_READY, kind_, deadline_, instance_, __VA_ARGS__)
+#define INSTANCE_RECORD(name_, arguments_, served_, kind_, deadline_, instance_, ...) \
+        INSTANCE_CALL(name_, arguments_, served_, 0, kind_, deadline_, instance_, __VA_ARGS__)
 #define INSTANCE_QUERY(name_, arguments_, served_, deadline_, instance_, ...)                                       \
         {                                                                                                           \
                 .name = name_, .arguments = arguments_, .served = served_, .flags = METHOD_REPEATABLE, .kind = JOB_QUERY, \

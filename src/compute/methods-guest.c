@@ -220,7 +220,7 @@ const Method guest_methods[] = {
                  .recovery = RECOVER_UNDO, .undo = guest_undo_snapshot),
         INSTANCE("backup_instance", backup_arguments, SERVED_ZED, JOB_SNAPSHOT, 60 * USEC_PER_MINUTE, method_backup, MANAGE,
                  .recovery = RECOVER_UNDO, .undo = guest_undo_snapshot),
-        INSTANCE("rotate_backups", rotate_arguments, SERVED_ESSEX, JOB_STATE, 5 * USEC_PER_MINUTE, method_rotate_backups, MANAGE,
+        INSTANCE_RECORD("rotate_backups", rotate_arguments, SERVED_ESSEX, JOB_STATE, 5 * USEC_PER_MINUTE, method_rotate_backups, MANAGE,
                  .recovery = RECOVER_AGAIN),
 
         INSTANCE_QUERY("get_console_output", output_arguments, BOTH, USEC_PER_MINUTE, method_console_output, CONSOLE),
@@ -261,7 +261,7 @@ const Method guest_methods[] = {
                  .recovery = RECOVER_AGAIN),
         INSTANCE("inject_network_info", only_instance, BOTH, JOB_STATE, USEC_PER_MINUTE, method_inject_network_info, MANAGE,
                  .recovery = RECOVER_AGAIN),
-        INSTANCE("change_instance_metadata", metadata_arguments, SERVED_ZED, JOB_STATE, USEC_PER_MINUTE, method_change_metadata, MANAGE,
+        INSTANCE_RECORD("change_instance_metadata", metadata_arguments, SERVED_ZED, JOB_STATE, USEC_PER_MINUTE, method_change_metadata, MANAGE,
                  .recovery = RECOVER_AGAIN),
 
         /* It wakes what runs, perhaps a build that waits, so it may not wait for anything of its instances itself. */

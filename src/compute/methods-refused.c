@@ -27,7 +27,7 @@ static const Argument aggregate_arguments[] = {
 
 /* A refusal writes fault and event, so it is journalled and has its turn like any other; asked again it refuses again. */
 #define REFUSED(name_, arguments_, served_, wrapper_) \
-        INSTANCE(#name_, arguments_, served_, JOB_STATE, USEC_PER_MINUTE, method_refused_##wrapper_, .recovery = RECOVER_AGAIN)
+        INSTANCE_RECORD(#name_, arguments_, served_, JOB_STATE, USEC_PER_MINUTE, method_refused_##wrapper_, .recovery = RECOVER_AGAIN)
 /* Asked before anything is done: nothing is written. */
 #define REFUSED_QUERY(name_, arguments_, served_, wrapper_) \
         INSTANCE_QUERY(#name_, arguments_, served_, USEC_PER_MINUTE, method_refused_##wrapper_)

@@ -275,12 +275,12 @@ static const Method methods[] = {
         INSTANCE("resume_instance", instance_arguments, BOTH, JOB_STATE, 5 * USEC_PER_MINUTE, method_resume, .recovery = RECOVER_AGAIN),
         INSTANCE("soft_delete_instance", instance_arguments, SERVED_ZED, JOB_STATE, 5 * USEC_PER_MINUTE, method_soft_delete,
                  .recovery = RECOVER_AGAIN, .accepted = instance_call_accepted),
-        INSTANCE("restore_instance", instance_arguments, SERVED_ZED, JOB_STATE, 5 * USEC_PER_MINUTE, method_restore,
+        INSTANCE_RECORD("restore_instance", instance_arguments, SERVED_ZED, JOB_STATE, 5 * USEC_PER_MINUTE, method_restore,
                  .recovery = RECOVER_AGAIN),
         INSTANCE("terminate_instance", terminate_arguments, BOTH, JOB_STATE, 10 * USEC_PER_MINUTE, method_terminate,
                  .recovery = RECOVER_AGAIN, .accepted = instance_call_accepted),
-        INSTANCE("lock_instance", instance_arguments, SERVED_ESSEX, JOB_STATE, USEC_PER_MINUTE, method_lock, .recovery = RECOVER_AGAIN),
-        INSTANCE("unlock_instance", instance_arguments, SERVED_ESSEX, JOB_STATE, USEC_PER_MINUTE, method_unlock,
+        INSTANCE_RECORD("lock_instance", instance_arguments, SERVED_ESSEX, JOB_STATE, USEC_PER_MINUTE, method_lock, .recovery = RECOVER_AGAIN),
+        INSTANCE_RECORD("unlock_instance", instance_arguments, SERVED_ESSEX, JOB_STATE, USEC_PER_MINUTE, method_unlock,
                  .recovery = RECOVER_AGAIN),
         /* What the host asks of itself (deleted.h). */
         /* It waits for others, so it has a thread of those that no other work can take. */

@@ -38,6 +38,7 @@ enum {
         METHOD_QUICK = 1 << 2,          /* never blocks and is thread-safe: run where the request arrives */
         METHOD_REPEATABLE = 1 << 3,     /* safe to run twice */
         METHOD_CANCELLABLE = 1 << 4,    /* while it runs it looks whether it was cancelled */
+        METHOD_WHEN_READY = 1 << 5,     /* while the manager is not ready for it (ManagerOps.ready) it is not begun, within its deadline */
 };
 
 enum {

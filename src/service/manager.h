@@ -61,6 +61,9 @@ typedef struct ManagerOps {
         int (*update_available_resource)(Manager *m, RequestContext *c, NovaException *e);
         void (*cleanup_host)(Manager *m);       /* at stop */
 
+        /* On any thread: whether what METHOD_WHEN_READY is for can be done now, as far as is known; never blocks. A change is told by
+         * MANAGER_CHANGED_HYPERVISOR. NULL = always. */
+        bool (*ready)(Manager *m);
         /* Called on the worker before a method runs, with its checked arguments: monkey_patch's hook. May be NULL. */
         void (*before_method)(Manager *m, const Operation *o);
 

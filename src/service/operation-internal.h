@@ -42,6 +42,7 @@ struct OperationJournal {
 struct OperationGate {
         atomic_uint references;
         pthread_mutex_t lock;
+        pthread_cond_t woken;           /* of those that wait until the manager is ready */
         Operation *first, *last;        /* in flight, oldest first */
         unsigned running;
         bool closed;

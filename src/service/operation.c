@@ -66,6 +66,7 @@ int operation_gate_new(OperationGate **ret, sd_event *event, void (*idle)(void *
         g->idle = idle;
         g->userdata = userdata;
         (void) pthread_mutex_init(&g->lock, NULL);
+        (void) pthread_cond_init(&g->woken, NULL);
 
         g->idle_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (g->idle_fd < 0)
@@ -91,6 +92,7 @@ OperationGate *operation_gate_unref(OperationGate *g) {
         sd_event_source_disable_unref(g->source);
         if (g->idle_fd >= 0)
                 (void) close(g->idle_fd);
+        (void) pthread_cond_destroy(&g->woken);
         (void) pthread_mutex_destroy(&g->lock);
         (void) strv_free(g->before);
         (void) operation_metrics_unref(g->metrics);
@@ -115,10 +117,17 @@ void operation_gate_close(OperationGate *g) {
         if (!g->closed) {
                 g->closed = true;
                 gate_tell_idle(g);
+                (void) pthread_cond_broadcast(&g->woken);
         }
         (void) pthread_mutex_unlock(&g->lock);
         if (g->journal)
                 operation_journal_gate_closed(g);
+}
+
+void operation_gate_wake(OperationGate *g) {
+        (void) pthread_mutex_lock(&g->lock);
+        (void) pthread_cond_broadcast(&g->woken);
+        (void) pthread_mutex_unlock(&g->lock);
 }
 
 void operation_gate_set_metrics(OperationGate *g, OperationMetrics *m) {
@@ -264,8 +273,10 @@ int operation_cancel(OperationGate *g, uint64_t id) {
         for (Operation *o = g->first; o; o = o->gate_next)
                 if (o->id == id) {
                         r = atomic_exchange(&o->cancelled, true) ? -EALREADY : 0;
-                        if (r >= 0)
+                        if (r >= 0) {
                                 job_record_cancelled(o->record);
+                                (void) pthread_cond_broadcast(&g->woken);
+                        }
                         break;
                 }
         (void) pthread_mutex_unlock(&g->lock);
@@ -458,9 +469,34 @@ static bool operation_begin(Operation *o) {
         return o->begun;
 }
 
+/* A hypervisor that is away is no failure of who asked: it is waited for. Not longer than a little less than the time that the method
+ * has, so that it can still say what is wrong before it is called stalled. On the worker, so that those of one instance stay in order. */
+static void wait_until_ready(Operation *o) {
+        bool (*ready)(Manager *m) = o->manager->ops->ready;
+        usec_t deadline = o->job.deadline ?: o->method->deadline, until = now_monotonic() + deadline - deadline / 10;
+        OperationGate *g = o->gate;
+        bool told = false;
+
+        if (!g || !(o->method->flags & METHOD_WHEN_READY) || !ready)
+                return;
+        (void) pthread_mutex_lock(&g->lock);
+        while (!g->closed && !operation_cancelled(o) && !ready(o->manager) && now_monotonic() < until) {
+                usec_t next = MIN(until, now_monotonic() + USEC_PER_SEC);       /* what is not told is looked at */
+                const struct timespec t = { .tv_sec = (time_t) (next / USEC_PER_SEC), .tv_nsec = (long) (next % USEC_PER_SEC) * 1000 };
+
+                if (!told)
+                        log_debug("%s%s%s waits for the hypervisor", o->method->name, o->instance_uuid ? " of instance " : "",
+                                  strempty(o->instance_uuid));
+                told = true;
+                (void) pthread_cond_clockwait(&g->woken, &g->lock, CLOCK_MONOTONIC, &t);
+        }
+        (void) pthread_mutex_unlock(&g->lock);
+}
+
 static int operation_on_work(Job *j) {
         Operation *o = CONTAINER_OF(j, Operation, job);
 
+        wait_until_ready(o);
         /* What waited for a worker while the service was told to stop does not begin. */
         if (!operation_begin(o))
                 return -ECANCELED;

@@ -34,6 +34,8 @@ OperationGate *operation_gate_ref(OperationGate *g);
 OperationGate *operation_gate_unref(OperationGate *g);
 DEFINE_CLEANUP(OperationGate *, operation_gate_unref)
 
+/* Any thread: what the manager is ready for, or not, may have changed. */
+void operation_gate_wake(OperationGate *g);
 /* Any thread: the deadline of methods that have none of their own, or a longer one; 0 = none has one. */
 void operation_gate_set_deadline(OperationGate *g, usec_t deadline);
 /* On the loop. From now on operations are refused, and those that wait for a worker do not begin. */

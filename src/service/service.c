@@ -70,6 +70,8 @@ static void service_on_manager(unsigned what, void *userdata) {
                 service_step_retry_soon(s, SERVICE_STEP_INIT_HOST);
                 service_step_retry_soon(s, SERVICE_STEP_RESOURCES);
         }
+        if ((what & MANAGER_CHANGED_HYPERVISOR) && s->requests)
+                operation_gate_wake(s->requests->gate);
         service_update_state(s);
 }
 

@@ -289,6 +289,25 @@ static void a_cap_holds_its_kind_back_and_nobody_else(void **state) {
         run_until_done(s, 7);
 }
 
+static void queries_find_a_thread_whatever_all_others_do(void **state) {
+        Scene *s = *state;
+        Gate gate = GATE_CLOSED;
+
+        pool_reserve_for_queries(s->pool, 1);
+        for (int i = 0; i < 9; i++)
+                submit(s, new_job(s, i % 3 == 0 ? JOB_STATE : i % 3 == 1 ? JOB_BUILD : JOB_PERIODIC, NULL, &gate));
+        gate_wait(&gate, 3);
+        submit(s, new_job(s, JOB_QUERY, NULL, NULL));
+        run_until_done(s, 1);
+        assert_int_equal(pool_running(s->pool, _JOB_KIND_MAX), 3);
+        gate_open(&gate);
+        run_until_done(s, 10);
+
+        pool_reserve_for_queries(s->pool, 100);         /* one is left to the others all the same */
+        submit(s, new_job(s, JOB_STATE, NULL, NULL));
+        run_until_done(s, 11);
+}
+
 static void service_jobs_find_a_thread_when_all_others_hang(void **state) {
         Scene *s = *state;
         Gate gate = GATE_CLOSED;
@@ -664,6 +683,7 @@ int main(void) {
                 T(done_may_be_on_the_worker),
                 T(jobs_of_one_key_run_in_order_and_one_at_a_time),
                 T(a_cap_holds_its_kind_back_and_nobody_else),
+                T(queries_find_a_thread_whatever_all_others_do),
                 T(service_jobs_find_a_thread_when_all_others_hang),
                 T(threads_come_on_demand_and_end_when_idle),
                 T(a_job_beyond_its_deadline_is_told_once_and_again_when_it_ends),

@@ -67,7 +67,18 @@ static void before_method(Manager *m, const Operation *o) {
         atomic_fetch_add(&hooks, 1);
 }
 
-static const ManagerOps ops = {.class_name = "test.Manager", .before_method = before_method};
+static atomic_bool away;
+
+static bool is_ready(Manager *m) {
+        return !away;
+}
+
+static const Method when_ready = {.name = "when_ready", .arguments = arguments, .flags = METHOD_PER_INSTANCE | METHOD_WHEN_READY,
+                                  .served = SERVED_ZED, .kind = JOB_STATE, .deadline = USEC_PER_MINUTE, .run = run_echo};
+static const Method soon = {.name = "soon", .arguments = arguments, .flags = METHOD_WHEN_READY, .served = SERVED_ZED, .kind = JOB_STATE,
+                            .deadline = 50 * USEC_PER_MSEC, .run = run_echo};
+
+static const ManagerOps ops = {.class_name = "test.Manager", .before_method = before_method, .ready = is_ready};
 static Manager manager = {MANAGER_MAGIC, MANAGER_ABI, &ops, {}};
 
 typedef struct Fixture {
@@ -132,6 +143,63 @@ static Operation *make(const Method *method, json_t *args, End *end) {
         assert_return_code(operation_new(&o, &manager, method, NULL, args, ORIGIN_RPC, on_finished, end, NULL), 0);
         json_decref(args);
         return o;
+}
+
+static void submit_with_deadline(Fixture *f, const Method *method, End *end) {
+        operation_gate_set_deadline(f->gate, USEC_PER_MINUTE);
+        operation_submit(make(method, json_pack("{s:s}", "arg", "x"), end), f->gate, f->pool);
+}
+
+static void what_wants_the_manager_ready_waits_for_it(void **state) {
+        Fixture *f = *state;
+        End waits = {}, other = {};
+
+        away = true;
+        submit_with_deadline(f, &when_ready, &waits);
+        submit_with_deadline(f, &slow_echo, &other);
+        run_until(f->event, atomic_load(&other.ended));
+        assert_int_equal(waits.ended, 0);
+        away = false;
+        operation_gate_wake(f->gate);
+        run_until(f->event, atomic_load(&waits.ended));
+        assert_string_equal(json_string_value(waits.result), "x");
+        json_decref(waits.result);
+        json_decref(other.result);
+}
+
+static void it_runs_all_the_same_when_its_time_is_nearly_over(void **state) {
+        Fixture *f = *state;
+        End end = {};
+
+        away = true;
+        submit_with_deadline(f, &soon, &end);
+        run_until(f->event, atomic_load(&end.ended));
+        away = false;
+        assert_string_equal(json_string_value(end.result), "x");
+        json_decref(end.result);
+}
+
+static void while_it_waits_it_can_be_cancelled_and_the_gate_closed(void **state) {
+        Fixture *f = *state;
+        End cancelled = {}, left = {};
+        Operation *o;
+        uint64_t id;
+
+        away = true;
+        operation_gate_set_deadline(f->gate, USEC_PER_MINUTE);
+        o = make(&when_ready, NULL, &cancelled);
+        id = o->id;
+        operation_submit(o, f->gate, f->pool);
+        assert_return_code(operation_cancel(f->gate, id), 0);
+        run_until(f->event, atomic_load(&cancelled.ended));
+        assert_non_null(strstr(cancelled.text, "cancelled"));
+
+        submit_with_deadline(f, &when_ready, &left);
+        operation_gate_close(f->gate);
+        run_until(f->event, atomic_load(&left.ended));
+        away = false;
+        assert_false(left.begun);
+        assert_string_equal(left.text, "when_ready was not begun: the service stops");
 }
 
 /* checklist: 61 */
@@ -410,6 +478,9 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(the_shorter_of_the_gates_and_the_methods_time_counts, setup, teardown),
                 cmocka_unit_test_setup_teardown(steps_and_progress_are_shown_and_a_cancelled_one_stops_or_does_not_begin, setup,
                                                 teardown),
+                cmocka_unit_test_setup_teardown(what_wants_the_manager_ready_waits_for_it, setup, teardown),
+                cmocka_unit_test_setup_teardown(it_runs_all_the_same_when_its_time_is_nearly_over, setup, teardown),
+                cmocka_unit_test_setup_teardown(while_it_waits_it_can_be_cancelled_and_the_gate_closed, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_thousand_operations_from_workers_all_end_and_are_counted, setup, teardown),
                 cmocka_unit_test_setup_teardown(what_has_ended_is_counted_by_method_and_result, setup, teardown),
         };
