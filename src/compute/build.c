@@ -13,6 +13,10 @@
 #include "compute/notify-instance.h"
 #include "objects/instance-object.h"
 
+/* In system_metadata. */
+#define HALF_BUILT "half_built"
+#define BUILD_BEGUN "build_begun"       /* of one without host: a guest that is there is of its build */
+
 typedef struct Build {
         InstanceCall *call;
         json_t *args;                   /* the call's, with their objects read */
@@ -137,9 +141,29 @@ static int finish(Build *b, NovaException *e) {
         r = set_access_addresses(c, b->network_info);
         if (r >= 0)
                 r = instance_system_metadata_set(c->i, "network_allocated", NULL);
+        if (r >= 0)
+                r = instance_system_metadata_set(c->i, BUILD_BEGUN, NULL);
         if (r < 0)
                 return r;
         return instance_call_save_done(c, VM_ACTIVE, TASKS(TASK_SPAWNING), e);
+}
+
+static int exists(NovaException *e, const char *uuid) {
+        int r = exception_setf(e, EXC_INSTANCE_EXISTS, "Instance %s already exists.", uuid);
+
+        exception_kwarg(e, "name", json_string(uuid));
+        return r;
+}
+
+/* A guest of this uuid that is there before anything was done for this build is not this build's to take back: a Python nova-compute may
+ * have made it, or we with a database that was lost. Nothing of the instance says yet that something may have been made. */
+static int refuse_other_guest(InstanceCall *c, NovaException *e) {
+        int r;
+
+        if (!c->manager->driver->ops->instance_exists)
+                return 0;
+        r = driver_call(c->manager, instance_exists, e, c->i);
+        return r > 0 ? exists(e, c->i->uuid) : r;
 }
 
 static int run(Build *b, NovaException *e) {
@@ -155,6 +179,10 @@ static int run(Build *b, NovaException *e) {
                 r = instance_name_fill(i, strempty(config_string(config, "instance_name_template")), e);
         if (r >= 0)
                 r = note_roles(c);
+        if (r >= 0)
+                r = refuse_other_guest(c, e);
+        if (r >= 0)
+                r = instance_system_metadata_set(i, BUILD_BEGUN, "True");       /* written with what is saved next */
         if (r < 0)
                 return r;
 
@@ -187,7 +215,9 @@ static int run(Build *b, NovaException *e) {
 
 /* ---- what is undone ---- */
 
-#define HALF_BUILT "half_built"         /* in system_metadata */
+bool instance_build_was_begun(const Instance *i) {
+        return i->host || i->launched_on || instance_system_metadata_get(i, BUILD_BEGUN);
+}
 
 int compute_build_undo(ComputeManager *m, RequestContext *c, const Instance *i) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
@@ -196,7 +226,7 @@ int compute_build_undo(ComputeManager *m, RequestContext *c, const Instance *i) 
 
         if (!info)
                 return -ENOMEM;
-        r = driver_call(m, destroy, &x, c, i, info, NULL, true);
+        r = instance_build_was_begun(i) ? driver_call(m, destroy, &x, c, i, info, NULL, true) : 0;
         if (r < 0 && failure_is_passing(r, &x)) {
                 log_warning("What was made of instance %s is taken away when the hypervisor is back: %s", i->uuid, failure_text(r, &x));
                 return r;
@@ -218,6 +248,8 @@ void instance_set_unbuilt(Instance *i, int undone) {
         (void) instance_system_metadata_set(i, HALF_BUILT, undone < 0 ? "True" : NULL);
         if (undone < 0)
                 return;
+        if (instance_build_was_begun(i))
+                (void) instance_system_metadata_set(i, BUILD_BEGUN, "True");
         free(i->host);
         free(i->node);
         free(i->launched_on);
@@ -314,13 +346,6 @@ static int build(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
 }
 
 /* ---- the row ---- */
-
-static int exists(NovaException *e, const char *uuid) {
-        int r = exception_setf(e, EXC_INSTANCE_EXISTS, "Instance %s already exists.", uuid);
-
-        exception_kwarg(e, "name", json_string(uuid));
-        return r;
-}
 
 /* An instance of which not even a row can be made says so with one: its sender hears nothing else. */
 static void record_refused(ComputeManager *m, const char *uuid, int r, const NovaException *why) {

@@ -25,6 +25,8 @@ int build_request_read(const json_t *args, const Instance *i, BuildRequest *ret,
  * (request_spec). building, scheduling, of no host yet. Failures name what is wrong. *ret untouched. */
 int build_new_instance(ComputeManager *m, const json_t *args, const char *uuid, Instance *ret, NovaException *e);
 
+/* Whether a guest of @i may have been made here: its build came as far as its claim. Until then a guest of its uuid is another's. */
+bool instance_build_was_begun(const Instance *i);
 /* Takes back what a build has half made: guest, files, interfaces, addresses. What is not there is fine; what cannot be given
  * back is logged. The row is not touched. 0, or -errno where the hypervisor could not be asked: then all is still there. */
 int compute_build_undo(ComputeManager *m, RequestContext *c, const Instance *i);

@@ -7,14 +7,15 @@
 #include <sys/stat.h>
 
 #include "basic/log.h"
-#include "compute/compute.h"
+#include "compute/build.h"
 
 /* Deleted here, also after its build had failed; or not deleted yet, and of no host since its build failed. That one has a guest all the
- * same, when its hypervisor did not answer, was given up, and then did what it had been asked for. */
+ * same, when its hypervisor did not answer, was given up, and then did what it had been asked for. One whose build was refused before it
+ * was begun, perhaps since there is such a guest, has no claim to any. */
 static bool should_have_nothing(const ComputeManager *m, const Instance *i) {
-        if (i->deleted)
-                return !i->host || streq(i->host, m->host);
-        return !i->host && i->vm_state == VM_ERROR && i->task_state == TASK_NONE;
+        if (i->host)
+                return i->deleted && streq(i->host, m->host);
+        return instance_build_was_begun(i) && (i->deleted || (i->vm_state == VM_ERROR && i->task_state == TASK_NONE));
 }
 
 static int read_deleted(ComputeManager *m, const char *uuid, Instance *ret) {

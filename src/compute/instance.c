@@ -3,6 +3,7 @@
  * instance's key, so that no request runs on it meanwhile. */
 #define LOG_LOGGER "nova.compute.manager"
 #include "compute/compute.h"
+#include "compute/build.h"
 #include "compute/notify-instance.h"
 
 #include <assert.h>
@@ -132,7 +133,7 @@ int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, N
         }
 
         compute_notify_instance(m, c, i, "shutdown", NOTIFY_START, NULL);
-        r = driver_call(m, destroy, e, c, i, info, NULL, true);
+        r = instance_build_was_begun(i) ? driver_call(m, destroy, e, c, i, info, NULL, true) : 0;
         if (r < 0)
                 return r;
         /* Best effort from here on: what is left over is named, and the row goes. */

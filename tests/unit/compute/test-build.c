@@ -8,6 +8,7 @@
 
 #include "basic/json.h"
 #include "compute/build.h"
+#include "compute/deleted.h"
 #include "compute/instance-methods.h"
 #include "fixture.h"
 
@@ -215,6 +216,54 @@ static int spawn_fails(ComputeDriver *d, const RequestContext *c, const Instance
         return exception_setf(e, EXC_IMAGE_NOT_FOUND, "Image cirros could not be found.");
 }
 
+/* A guest with the uuid of the first instance, whatever the rows say. */
+static void put_guest(Fixture *f) {
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+        Instance i = { .uuid = (char *) UUID1, .name = (char *) "another" };
+
+        if (f->real->spawn(f->driver, f->context, &i, NULL, NULL, NULL, NULL, NULL, NULL, &e) < 0)
+                fail_msg("spawn: %s", e.message);
+}
+
+static void reap(Fixture *f) {
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+
+        if (compute_clean_deleted_guests(f->m, &e) < 0)
+                fail_msg("%s", e.message);
+        fixture_settle(f);
+}
+
+/* A Python nova-compute may have made it, or we with a database that was lost. */
+static void a_guest_that_was_there_before_the_build_is_left_alone(void **state _unused_) {
+        static const char *const at_once[] = { "running_deleted_instance_action=reap", "running_deleted_instance_timeout=0", NULL };
+        _fixture_ Fixture *f = ready(at_once);
+
+        put_guest(f);
+        fixture_refused(f, "build_and_run_instance", BUILD, "InstanceExists");
+        assert_int_equal(fixture_query(f, "SELECT count(*) FROM instances WHERE vm_state = 'error' AND task_state IS NULL AND host IS NULL"
+                                          " AND deleted = 0"), 1);
+        assert_int_equal(fixture_guest(f, 1), POWER_RUNNING);
+        reap(f);
+        assert_int_equal(fixture_guest(f, 1), POWER_RUNNING);
+        fixture_do(f, "terminate_instance", "{\"instance_uuid\": \"" UUID1 "\"}");
+        assert_int_equal(fixture_query(f, "SELECT count(*) FROM instances WHERE deleted = 0"), 0);
+        assert_int_equal(fixture_guest(f, 1), POWER_RUNNING);
+        reap(f);
+        assert_int_equal(fixture_guest(f, 1), POWER_RUNNING);
+}
+
+/* Made by a hypervisor that had been given up. */
+static void a_guest_that_comes_after_its_build_has_failed_is_reaped(void **state _unused_) {
+        static const char *const at_once[] = { "running_deleted_instance_action=reap", "running_deleted_instance_timeout=0", NULL };
+        _fixture_ Fixture *f = racing = ready(at_once);
+
+        f->ops.spawn = spawn_fails;
+        fails(f, BUILD, "ImageNotFound", "Image cirros could not be found.");
+        put_guest(f);
+        reap(f);
+        assert_int_equal(fixture_guest(f, 1), POWER_NOSTATE);
+}
+
 static int network_fails(Messenger *m _unused_, const MessageTarget *t _unused_, const RequestContext *c _unused_,
                          const char *method _unused_, const json_t *args _unused_, usec_t timeout _unused_, json_t **ret _unused_,
                          NovaException *e) {
@@ -356,6 +405,8 @@ int main(void) {
                 cmocka_unit_test(an_object_of_wrong_types_or_versions_leaves_an_error_row),
                 cmocka_unit_test(two_builds_of_one_instance_and_the_first_is_not_harmed),
                 cmocka_unit_test(a_spawn_that_fails_is_undone),
+                cmocka_unit_test(a_guest_that_was_there_before_the_build_is_left_alone),
+                cmocka_unit_test(a_guest_that_comes_after_its_build_has_failed_is_reaped),
                 cmocka_unit_test(a_network_without_addresses_aborts_the_build),
                 cmocka_unit_test(a_delete_during_the_build_wins_quietly),
                 cmocka_unit_test(a_delete_before_the_build_begins_wins_too),
