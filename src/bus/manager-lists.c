@@ -10,13 +10,34 @@ static const ComputeManager *compute_of(const Bus *b) {
         return b->manager ? compute_manager_from(b->manager) : NULL;
 }
 
-/* ---- drift ---- */
+/* ---- an answer that is an array ---- */
 
 typedef struct Appending {
         Bus *bus;
         sd_bus_message *reply;
         int r;
 } Appending;
+
+/* The answer to @m, up to where the elements of an array go. */
+static Appending appending_open(Bus *b, sd_bus_message *m, const char *contents) {
+        Appending a = { .bus = b };
+
+        a.r = sd_bus_message_new_method_return(m, &a.reply);
+        if (a.r >= 0)
+                a.r = sd_bus_message_open_container(a.reply, 'a', contents);
+        return a;
+}
+
+static int appending_send(Appending *a) {
+        if (a->r >= 0)
+                a->r = sd_bus_message_close_container(a->reply);
+        if (a->r >= 0)
+                a->r = sd_bus_send(NULL, a->reply, NULL);
+        a->reply = sd_bus_message_unref(a->reply);
+        return a->r;
+}
+
+/* ---- drift ---- */
 
 static void append_drift(const Drift *d, void *userdata) {
         _cleanup_free_ char *name = NULL, *text = NULL;
@@ -29,19 +50,11 @@ static void append_drift(const Drift *d, void *userdata) {
 
 int bus_manager_list_drift(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         ComputeManager *c = (ComputeManager *) compute_of(userdata);
-        Appending a = { .bus = userdata };
+        Appending a = appending_open(userdata, m, "(ssst)");
 
-        a.r = sd_bus_message_new_method_return(m, &a.reply);
-        if (a.r >= 0)
-                a.r = sd_bus_message_open_container(a.reply, 'a', "(ssst)");
         if (c && a.r >= 0)
                 compute_drift_foreach(c, append_drift, &a);
-        if (a.r >= 0)
-                a.r = sd_bus_message_close_container(a.reply);
-        if (a.r >= 0)
-                a.r = sd_bus_send(NULL, a.reply, NULL);
-        sd_bus_message_unref(a.reply);
-        return a.r;
+        return appending_send(&a);
 }
 
 void bus_drift_changed(Bus *b) {
@@ -69,19 +82,11 @@ static void append_stalled(const char *name, const char *key, usec_t running, vo
 }
 
 int bus_manager_list_stalled(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
-        Appending a = { .bus = userdata };
+        Appending a = appending_open(userdata, m, "(ssto)");
 
-        a.r = sd_bus_message_new_method_return(m, &a.reply);
-        if (a.r >= 0)
-                a.r = sd_bus_message_open_container(a.reply, 'a', "(ssto)");
         if (a.bus->service && a.r >= 0)
                 service_foreach_stalled(a.bus->service, append_stalled, &a);
-        if (a.r >= 0)
-                a.r = sd_bus_message_close_container(a.reply);
-        if (a.r >= 0)
-                a.r = sd_bus_send(NULL, a.reply, NULL);
-        sd_bus_message_unref(a.reply);
-        return a.r;
+        return appending_send(&a);
 }
 
 /* ---- Recover ---- */

@@ -76,26 +76,32 @@ void help_print_verb(const Output *o, const Verb *v) {
 
 /* ---- the command line ---- */
 
+/* A @what ("verb") that is none: @shown as it was given; behind @dashes the one of @names that may be meant. */
+static void tell_unknown(const char *what, const char *shown, const char *word, const char *dashes, const char *const *names, size_t n) {
+        const char *near = text_nearest(word, names, n);
+
+        if (near)
+                ctl_error("unknown %s '%s'; did you mean '%s%s'?", what, shown, dashes, near);
+        else
+                ctl_error("unknown %s '%s'; 'novactl help' lists them", what, shown);
+}
+
 static const Verb *wrong_verb(const char *name) {
         _cleanup_free_ char *shown = text_shown(name);
-        const char *names[64], *near;
+        const char *names[64];
         size_t n = 0;
 
         for (size_t i = 0; i < n_verbs && n < ELEMENTSOF(names); i++)
                 if (verbs[i].help)
                         names[n++] = verbs[i].name;
-        near = text_nearest(name, names, n);
-        if (near)
-                ctl_error("unknown verb '%s'; did you mean '%s'?", shown, near);
-        else
-                ctl_error("unknown verb '%s'; 'novactl help' lists them", shown);
+        tell_unknown("verb", shown, name, "", names, n);
         return NULL;
 }
 
 /* getopt_long has seen a word it does not know, or an option with a value too many or too few. */
 static void wrong_option(int answer, char **argv, const char *short_options) {
         const char *word = optind > 0 ? argv[optind - 1] : "";
-        const char *names[_OPTION_MAX], *near = NULL;
+        const char *names[_OPTION_MAX];
         _cleanup_free_ char *shown = text_shown(word), *name = NULL;
         size_t n = 0;
 
@@ -118,11 +124,7 @@ static void wrong_option(int answer, char **argv, const char *short_options) {
                 if (options[i].name)
                         names[n++] = options[i].name;
         name = must(strndup(word + 2, strcspn(word + 2, "=")));
-        near = text_nearest(name, names, n);
-        if (near)
-                ctl_error("unknown option '%s'; did you mean '--%s'?", shown, near);
-        else
-                ctl_error("unknown option '%s'; 'novactl help' lists them", shown);
+        tell_unknown("option", shown, name, "--", names, n);
 }
 
 static void keep(OptionValues *v, const char *value) {
