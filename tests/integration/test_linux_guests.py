@@ -15,6 +15,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from novactlclient import run as novactl  # noqa: E402
 from wireclient import SLOW, Host, eventually  # noqa: E402
 from test_compute_guest import EssexFailure  # noqa: E402
 from test_compute_life import OnCloud  # noqa: E402
@@ -133,6 +134,8 @@ class ByKernel(OnLinux):
         cls.guest = cls.boot(networks=['private'], kernel_id=KERNEL, ramdisk_id=RAMDISK, hostname='web-1')
         cls.cloud.wait(cls.guest, 'active', seconds=60)
         cls.cloud.wait_console(cls.guest, 'guest: agent', seconds=90)
+        ping = ['virsh', 'qemu-agent-command', cls.cloud.row(cls.guest)['name'], '{"execute": "guest-ping"}']
+        eventually(lambda: subprocess.call(ping, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0, 30, 'an agent that answers')
 
     @classmethod
     def tearDownClass(cls):
@@ -182,6 +185,36 @@ class ByKernel(OnLinux):
         self.inside(self.guest, 'ping -c 1 -W 5 10.1.0.1')
         self.inside(self.guest, 'ping6 -c 1 -W 5 fd00:1::1')
 
+    def novactl(self, *arguments, **kwargs):
+        done = novactl(*arguments, timeout=120, **kwargs)
+        self.assertEqual((done.returncode, done.stderr), (0, done.stderr[:0]), arguments)
+        return done.stdout
+
+    def test_the_operators_command_reaches_into_it(self):
+        uuid, contents = self.guest.uuid, os.urandom(100000)
+        self.novactl('inject-file', uuid, '-', '/root/given', stdin=contents, text=False)
+        self.assertEqual(base64.b64decode(self.inside(self.guest, 'base64 /root/given')), contents)
+        done = novactl('inject-file', uuid, '/etc/hostname', '/no/such/folder')
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"\Anovactl: putting a file into '%s' failed: .*/no/such/folder" % uuid)
+        self.novactl('set-password', uuid, '--password-file=-', stdin='Of the ctl 1\n')
+        kept = re.search('^root:([^:]*):', self.inside(self.guest, 'cat /etc/shadow'), re.M).group(1)
+        self.assertEqual(crypt.crypt('Of the ctl 1', kept), kept)
+
+        self.novactl('quiesce', uuid)
+        self.assertEqual(self.agent(self.guest, 'guest-fsfreeze-status'), 'frozen')
+        self.novactl('unquiesce', uuid)
+        self.assertEqual(self.agent(self.guest, 'guest-fsfreeze-status'), 'thawed')
+        self.novactl('crash-dump', uuid)                       # nobody in there dumps: its kernel says what it got
+        eventually(lambda: 'NMI' in self.inside(self.guest, 'dmesg'), 20, 'the interrupt in the guest')
+
+        self.novactl('attach-interface', uuid, 'other', '--fixed-ip=10.2.0.99')
+        [vif] = [v for v in self.vifs(self.guest) if self.addresses(v) == ['10.2.0.99']]
+        eventually(lambda: self.inside(self.guest, 'grep -il %s /sys/class/net/*/address || :' % vif['address']), 30, 'the interface in the guest')
+        self.novactl('detach-interface', uuid, vif['address'])
+        self.assertNotIn(vif['address'], self.inside(self.guest, 'cat /sys/class/net/*/address'))
+        self.novactl('reset-network', uuid)
+        self.assertIn('guest: agent', self.novactl('console', '--no-follow', uuid))
 
     def test_it_gets_an_interface_and_gives_it_back(self):
         assertInterfaceComesAndGoes(self, self.guest)
