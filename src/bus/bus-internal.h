@@ -127,6 +127,7 @@ struct Bus {
         Authority *authority;
         BusFeed *feed;                  /* of queries */
         Logind *logind;
+        bool host_goes_down;
         BusFollowers *followers;        /* of consoles; NULL = none yet */
         BusCall *calls;
         unsigned n_calls;

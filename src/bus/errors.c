@@ -47,6 +47,7 @@ static const struct {
         const char *name, *text;
 } by_errno[] = {
         { ESHUTDOWN, BUS_ERROR_NOT_RUNNING, "the service is not running" },
+        { EHOSTDOWN, BUS_ERROR_HOST_GOES_DOWN, "the host goes down" },
         { ECANCELED, BUS_ERROR_NOT_RUNNING, "the service was stopped meanwhile" },
         { EBUSY, BUS_ERROR_BUSY, "the service is just starting or stopping" },
         { EOPNOTSUPP, SD_BUS_ERROR_NOT_SUPPORTED, NULL },

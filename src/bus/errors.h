@@ -6,6 +6,7 @@
 #include "objects/exception.h"
 
 #define BUS_ERROR_NOT_RUNNING "org.nova.Compute1.Error.NotRunning"              /* there is no running service to ask */
+#define BUS_ERROR_HOST_GOES_DOWN "org.nova.Compute1.Error.HostGoesDown"         /* the host is being shut down: nothing is begun any more */
 #define BUS_ERROR_BUSY "org.nova.Compute1.Error.Busy"                           /* starting or stopping is under way */
 #define BUS_ERROR_START_FAILED "org.nova.Compute1.Error.StartFailed"            /* a step of the start has failed for good */
 #define BUS_ERROR_NO_SUCH_TASK "org.nova.Compute1.Error.NoSuchTask"             /* there is no periodic task of that name */

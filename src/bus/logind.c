@@ -16,7 +16,7 @@
 struct Logind {
         LogindCallbacks callbacks;
         sd_bus *bus;                    /* borrowed; NULL = not connected */
-        sd_bus_slot *prepare, *owner, *inhibit, *limit;
+        sd_bus_slot *prepare, *owner, *inhibit, *limit, *state;
         int lock;                       /* -1: none is held */
         usec_t delay;                   /* InhibitDelayMaxUSec */
         bool going_down;
@@ -46,6 +46,7 @@ void logind_disconnected(Logind *l) {
         l->owner = sd_bus_slot_unref(l->owner);
         l->inhibit = sd_bus_slot_unref(l->inhibit);
         l->limit = sd_bus_slot_unref(l->limit);
+        l->state = sd_bus_slot_unref(l->state);
         l->bus = NULL;
 }
 
@@ -131,12 +132,9 @@ void logind_ready(Logind *l) {
 
 /* ---- what it announces ---- */
 
-static int on_prepare(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
-        Logind *l = userdata;
-        int down;
-
-        if (sd_bus_message_read(m, "b", &down) < 0 || !!down == l->going_down)
-                return 0;
+static void set_going_down(Logind *l, bool down) {
+        if (down == l->going_down)
+                return;
         l->going_down = down;
         if (down) {
                 /* A second before its patience ends, for what is between it and us. */
@@ -147,15 +145,42 @@ static int on_prepare(sd_bus_message *m, void *userdata, sd_bus_error *error _un
                 l->callbacks.stays_up(l->callbacks.userdata);
                 logind_reconsider(l);
         }
+}
+
+static int on_prepare(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        int down;
+
+        if (sd_bus_message_read(m, "b", &down) >= 0)
+                set_going_down(userdata, down);
         return 0;
+}
+
+static int on_state(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        Logind *l = userdata;
+        int down;
+
+        l->state = sd_bus_slot_unref(l->state);
+        if (!sd_bus_message_get_error(m) && sd_bus_message_read(m, "v", "b", &down) >= 0)
+                set_going_down(l, down);
+        return 0;
+}
+
+/* What was announced while nobody of us heard it, above all that the host stays up. */
+static void ask_state(Logind *l) {
+        l->state = sd_bus_slot_unref(l->state);
+        (void) sd_bus_call_method_async(l->bus, &l->state, LOGIND_NAME, LOGIND_PATH, "org.freedesktop.DBus.Properties", "Get", on_state, l,
+                                        "ss", LOGIND_MANAGER, "PreparingForShutdown");
 }
 
 /* It came, or came back: a lock that is held is held on, since logind keeps them over its own restarts. */
 static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
         const char *name, *before, *now;
+        Logind *l = userdata;
 
-        if (sd_bus_message_read(m, "sss", &name, &before, &now) >= 0 && !isempty(now))
-                logind_reconsider(userdata);
+        if (sd_bus_message_read(m, "sss", &name, &before, &now) >= 0 && !isempty(now)) {
+                ask_state(l);
+                logind_reconsider(l);
+        }
         return 0;
 }
 
@@ -170,5 +195,6 @@ void logind_connected(Logind *l, sd_bus *bus) {
                                            "member='NameOwnerChanged',arg0='" LOGIND_NAME "'", on_owner, NULL, l);
         if (r < 0)
                 log_warning("What logind announces is not heard: %s", strerror(-r));
+        ask_state(l);
         logind_reconsider(l);
 }

@@ -46,6 +46,8 @@ struct OperationGate {
         Operation *first, *last;        /* in flight, oldest first */
         unsigned running;
         bool closed;
+        bool putting_off;
+        OperationList later;            /* put off, oldest first */
         uint64_t accepted, failures;
         usec_t deadline;                /* the longest of any method; 0 = none has one */
         OperationMetrics *metrics;      /* one reference; NULL = nobody counts. Set before the first operation */

@@ -112,7 +112,34 @@ static void gate_tell_idle(OperationGate *g) {
                 (void) eventfd_write(g->idle_fd, 1);
 }
 
+static OperationList gate_take_later(OperationGate *g) {
+        OperationList later;
+
+        (void) pthread_mutex_lock(&g->lock);
+        later = g->later;
+        g->later = (OperationList) {};
+        (void) pthread_mutex_unlock(&g->lock);
+        return later;
+}
+
+void operation_gate_put_off(OperationGate *g, bool on) {
+        OperationList later;
+        Operation *o;
+
+        (void) pthread_mutex_lock(&g->lock);
+        g->putting_off = on;
+        (void) pthread_mutex_unlock(&g->lock);
+        if (on)
+                return;
+        later = gate_take_later(g);
+        while ((o = operation_list_pop(&later)))
+                operation_to_pool(o);
+}
+
 void operation_gate_close(OperationGate *g) {
+        OperationList later;
+        Operation *o;
+
         (void) pthread_mutex_lock(&g->lock);
         if (!g->closed) {
                 g->closed = true;
@@ -122,6 +149,13 @@ void operation_gate_close(OperationGate *g) {
         (void) pthread_mutex_unlock(&g->lock);
         if (g->journal)
                 operation_journal_gate_closed(g);
+        later = gate_take_later(g);
+        while ((o = operation_list_pop(&later))) {
+                (void) operation_refuse_stopping(o);
+                if (o->journal_id > 0)
+                        operation_journal_not_begun(o);
+                operation_end(o);
+        }
 }
 
 void operation_gate_wake(OperationGate *g) {
@@ -452,13 +486,19 @@ void operation_end(Operation *o) {
                 gate_leave(gate);
 }
 
-/* Marks it as begun; false when the gate was closed meanwhile: then it stays as it is. */
+/* With the lock held. */
+static bool gate_puts_off(const OperationGate *g, const Operation *o) {
+        return g->putting_off && !g->closed && (o->method->flags & METHOD_CHANGES_STATE) && !(o->method->flags & METHOD_QUICK);
+}
+
+/* Marks it as begun; false when the gate was closed meanwhile, or puts it off: then it stays as it is. */
 static bool operation_begin(Operation *o) {
         OperationGate *g = o->gate;
 
         if (g) {
                 (void) pthread_mutex_lock(&g->lock);
-                o->begun = !g->closed;
+                o->put_off = gate_puts_off(g, o);
+                o->begun = !g->closed && !o->put_off;
                 (void) pthread_mutex_unlock(&g->lock);
         } else
                 o->begun = true;
@@ -516,6 +556,10 @@ int operation_refuse_stopping(Operation *o) {
 static void operation_on_done(Job *j, int r _unused_) {
         Operation *o = CONTAINER_OF(j, Operation, job);
 
+        if (o->put_off) {
+                operation_to_pool(o);
+                return;
+        }
         if (!o->begun) {
                 (void) operation_refuse_stopping(o);
                 if (o->journal_id > 0)
@@ -524,9 +568,41 @@ static void operation_on_done(Job *j, int r _unused_) {
         operation_end(o);
 }
 
+/* By age: who had its turn in the pool comes later than who was put off on its way there, and may be older. */
+static void append_by_age(OperationList *l, Operation *o) {
+        Operation *before = NULL;
+
+        if (!l->last || l->last->id < o->id) {
+                operation_list_append(l, o);
+                return;
+        }
+        for (Operation *i = l->first; i->id < o->id; i = i->list_next)
+                before = i;
+        o->list_next = before ? before->list_next : l->first;
+        *(before ? &before->list_next : &l->first) = o;
+}
+
+/* Whether it waits for the gate to put off no more. */
+static bool wait_for_gate(Operation *o) {
+        OperationGate *g = o->gate;
+        bool wait;
+
+        if (!g)
+                return false;
+        (void) pthread_mutex_lock(&g->lock);
+        o->put_off = false;
+        wait = gate_puts_off(g, o);
+        if (wait)
+                append_by_age(&g->later, o);
+        (void) pthread_mutex_unlock(&g->lock);
+        return wait;
+}
+
 void operation_to_pool(Operation *o) {
         int r;
 
+        if (wait_for_gate(o))
+                return;
         o->job.kind = o->method->kind;
         o->job.name = o->method->name;
         if (!o->gate)

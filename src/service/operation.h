@@ -40,6 +40,9 @@ void operation_gate_wake(OperationGate *g);
 void operation_gate_set_deadline(OperationGate *g, usec_t deadline);
 /* On the loop. From now on operations are refused, and those that wait for a worker do not begin. */
 void operation_gate_close(OperationGate *g);
+/* On the loop. While it is on nothing that changes something begins: what is accepted waits, in its order, as does what waits for a worker
+ * already. A close ends it as what has not begun. */
+void operation_gate_put_off(OperationGate *g, bool on);
 /* On the loop: @idle will not be called any more; its userdata may go. */
 void operation_gate_detach(OperationGate *g);
 bool operation_gate_closed(const OperationGate *g);
@@ -114,7 +117,8 @@ struct Operation {
         char *step;                     /* under the gate's lock */
         OperationGate *gate;
         Operation *gate_previous, *gate_next;
-        Operation *list_next;           /* in one list of operation-journal.c */
+        Operation *list_next;           /* in one list of operation-journal.c, or of the gate's put off */
+        bool put_off;                   /* its turn came while the gate was putting off */
         Operation *flight_previous, *flight_next;
         Pool *pool;
         JournalWrite write;

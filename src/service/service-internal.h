@@ -123,6 +123,7 @@ struct Service {
         RequestServer *requests;        /* of this run */
         RequestServer *retired;
         uint64_t requests_before, failures_before;      /* of those that are gone */
+        bool putting_off;               /* the host goes down */
         OperationMetrics *metrics;
         RpcStatus broker;
         char *broker_address, *broker_error;

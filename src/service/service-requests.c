@@ -249,6 +249,7 @@ int service_requests_open(Service *s) {
                         (void) request_server_free(q);
                         return r;
                 }
+                operation_gate_put_off(q->gate, s->putting_off);
                 s->requests = q;
                 broker_set(s, &(RpcStatus){.address = "", .error = ""});
         }
@@ -357,6 +358,10 @@ static int call(Service *s, const char *method, const json_t *args, RequestConte
                 (void) exception_setf(e, EXC_NO_SUCH_METHOD, "Endpoint does not support RPC method %s", method);
                 return -ENOENT;
         }
+        if (s->putting_off && origin == ORIGIN_BUS && (m->flags & METHOD_CHANGES_STATE)) {
+                (void) exception_setf(e, EXC_NOVA, "the host goes down");
+                return -EHOSTDOWN;
+        }
         /* A value of its own: the caller keeps his, and two threads must not share its count of references. */
         if (args && !(copy = json_deep_copy(args)))
                 return -ENOMEM;
@@ -380,6 +385,12 @@ static int call(Service *s, const char *method, const json_t *args, RequestConte
 int service_call(Service *s, const char *method, const json_t *args, RequestContext *c, OperationOrigin origin,
                  void (*finished)(Operation *o), void *origin_data, NovaException *e) {
         return call(s, method, args, c, origin, NULL, finished, origin_data, NULL, e);
+}
+
+void service_put_off(Service *s, bool on) {
+        s->putting_off = on;
+        if (s->requests)
+                operation_gate_put_off(s->requests->gate, on);
 }
 
 static void begun_on_finished(Operation *o) {

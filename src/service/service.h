@@ -100,6 +100,10 @@ int service_call(Service *s, const char *method, const json_t *args, RequestCont
  * JOB_ADDED once it is accepted, JOB_REFUSED if it is not; of a method that changes nothing there is no telling. */
 int service_begin(Service *s, const char *method, const json_t *args, RequestContext *c, uint64_t *ret_id, NovaException *e);
 
+/* While it is @on nothing that changes something begins (the host goes down): those who ask on D-Bus are refused with -EHOSTDOWN, what comes
+ * over RPC is accepted and waits, for the end of this or, after a stop, for the next start. */
+void service_put_off(Service *s, bool on);
+
 /* What changed, for observers. One may stop the service, not free it. */
 enum {
         SERVICE_CHANGED_STATE = 1 << 0,         /* state, trouble, step */

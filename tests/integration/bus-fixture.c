@@ -229,6 +229,8 @@ int service_call(Service *s, const char *method, const json_t *args, RequestCont
                  void (*finished)(Operation *o), void *origin_data, NovaException *e) {
         return -ESHUTDOWN;
 }
+void service_put_off(Service *s, bool on) {
+}
 int service_cancel_operation(Service *s, uint64_t id) {
         return -ENOENT;
 }

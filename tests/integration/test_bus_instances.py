@@ -360,6 +360,80 @@ class Offered(OnBus):
         eventually(lambda: self.bob.get('Images', MANAGER) == [])
 
 
+class HostGoesDown(OnBus):
+    """logind announces it (a stand-in; tests/system/test_host.py has the real one)."""
+    groups = {'fake': dict(OnBus.groups['fake'])}
+
+    def setUp(self):
+        super().setUp()
+        self.daemon.stop()
+        self.daemon.groups['fake']['guests_file'] = os.path.join(self.daemon.folder, 'guests')        # which outlive the daemon
+        self.daemon.start()
+        self.logind = self.bus(None)
+        self.assertEqual(self.logind.bus('RequestName', 'su', ('org.freedesktop.login1', 4))[0], 1)
+
+    def announce(self, down):
+        from jeepney import DBusAddress, new_signal
+        at = DBusAddress('/org/freedesktop/login1', interface='org.freedesktop.login1.Manager')
+        self.logind.connection.send(new_signal(at, 'PrepareForShutdown', 'b', (down,)))
+
+    def waiting(self):
+        return [(j['Method'], j['State']) for j in self.jobs().values()]
+
+    def test_nothing_is_begun_any_more_and_nothing_is_lost(self):
+        guest, alice = self.built(), self.bus('alice')
+        eventually(lambda: not self.jobs())
+        listener = self.listening()
+        stop = lambda: alice.call(INSTANCE, 'Stop', 'a{sv}', ({},), path=instance_path(guest.uuid))  # noqa: E731
+        os.makedirs(os.path.join(self.daemon.state, 'images'), exist_ok=True)
+        with open(os.path.join(self.daemon.state, 'images', 'cirros'), 'wb') as f:
+            f.write(b'guest')
+        self.announce(True)
+        self.daemon.wait_logged('The host goes down')
+        self.assertError(ERROR + 'HostGoesDown', 'could not be stopped: the host goes down', stop)
+        self.assertError(ERROR + 'HostGoesDown', 'could not be created: the host goes down', alice.call, MANAGER, 'CreateInstance', 'a{sv}',
+                         ({'name': ('s', 'late'), 'image': ('s', 'cirros'), 'vcpus': ('u', 1), 'memory_mib': ('t', 64), 'disk_gib': ('t', 1),
+                           'networks': ('as', [])},))
+        self.cloud.stop(guest)
+        self.cloud.start(guest)
+        eventually(lambda: self.waiting() == [('stop_instance', 'waiting'), ('start_instance', 'waiting')])
+        self.assertEqual(self.bob.get('State'), 'running')              # and what only asks goes on
+        alice.verb('ReportState')
+        self.assertEqual(self.of(guest, 'VmState'), 'active')
+        self.assertFalse([s for s in listener.heard if s.member == 'JobRemoved'])
+
+        # it stays up after all: in their order
+        self.announce(False)
+        heard = self.ended(listener, 'start_instance')
+        self.assertEqual([(s.body[3]['method'][1], s.body[2]) for s in heard if s.member == 'JobRemoved'],
+                         [('stop_instance', 'done'), ('start_instance', 'done')])
+        self.cloud.wait(guest, 'active')
+        alice.call(INSTANCE, 'Lock', 'a{sv}', ({},), path=instance_path(guest.uuid))
+        self.ended(listener, 'lock_instance')
+        alice.call(INSTANCE, 'Unlock', 'a{sv}', ({},), path=instance_path(guest.uuid))
+        self.ended(listener, 'unlock_instance')
+
+        # it goes down: after the boot it is done
+        self.announce(True)
+        eventually(lambda: self.refused(stop))
+        listener.heard.clear()
+        self.cloud.stop(guest)
+        eventually(lambda: self.waiting() == [('stop_instance', 'waiting')])
+        [job] = self.jobs()
+        self.daemon.stop()
+        left = self.ended(listener, 'stop_instance')[-1]
+        self.assertEqual((left.body[1], left.body[2]), (job, 'left'))
+        self.logind.close()
+        self.daemon.start()
+        self.assertEqual(self.cloud.wait(guest, 'stopped')['vm_state'], 'stopped')
+
+    def refused(self, verb):
+        try:
+            verb()
+        except Error as e:
+            return e.name == ERROR + 'HostGoesDown'
+
+
 class Flooded(OnBus):
     """Another client is served while somebody keeps the daemon's queue full, from several connections."""
 

@@ -65,6 +65,8 @@ static void failures_become_a_name_of_the_short_list_and_a_sentence(void **state
                 const char *name;
         } table[] = {
                 { -ESHUTDOWN, _EXC_MAX, BUS_ERROR_NOT_RUNNING },
+                { -EHOSTDOWN, _EXC_MAX, BUS_ERROR_HOST_GOES_DOWN },
+                { -EHOSTDOWN, EXC_NOVA, BUS_ERROR_HOST_GOES_DOWN },
                 { -EBUSY, _EXC_MAX, BUS_ERROR_BUSY },
                 { -ECANCELED, _EXC_MAX, BUS_ERROR_NOT_RUNNING },
                 { -EIO, _EXC_MAX, BUS_ERROR_FAILED },

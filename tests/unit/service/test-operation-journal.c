@@ -597,6 +597,13 @@ static void a_stop_leaves_parts_to_the_next_start(void **state) {
         run_end(f, &next);
 }
 
+static void end_plain(Run *r) {
+        assert_int_equal(pool_stop(r->pool, TEST_DEADLINE), 0);
+        pool_free(r->pool);
+        operation_gate_detach(r->gate);
+        operation_gate_unref(r->gate);
+}
+
 static void without_a_journal_the_whole_ends_with_its_last_part(void **state) {
         Fixture *f = *state;
         End whole = {}, again = {};
@@ -624,10 +631,75 @@ static void without_a_journal_the_whole_ends_with_its_last_part(void **state) {
         assert_false(again.begun);
         assert_int_equal(atomic_load(&runs), 3);
         run_until(f->event, plain.idle);
-        assert_int_equal(pool_stop(plain.pool, TEST_DEADLINE), 0);
-        pool_free(plain.pool);
-        operation_gate_detach(plain.gate);
-        operation_gate_unref(plain.gate);
+        end_plain(&plain);
+}
+
+static void what_is_put_off_waits_in_its_order_and_goes_on(void **state) {
+        Fixture *f = *state;
+        End ends[3] = {}, read = {};
+
+        recover(&f->run, NULL);
+        atomic_store(&blocking, 1);
+        submit(&f->run, "again", json_pack("{s:s}", "arg", "first"), "u1", ORIGIN_RPC, &ends[0]);
+        assert_return_code(sem_wait(&begun), 0);
+        submit(&f->run, "again", json_pack("{s:s}", "arg", "behind"), "u2", ORIGIN_RPC, &ends[1]);      /* in the pool, which has its turn */
+        run_until(f->event, atomic_load(&ends[1].recorded));
+        operation_gate_put_off(f->run.gate, true);
+        submit(&f->run, "again", json_pack("{s:s}", "arg", "later"), "u3", ORIGIN_RPC, &ends[2]);
+        run_until(f->event, atomic_load(&ends[2].recorded));
+        assert_return_code(sem_post(&released), 0);
+        run_until(f->event, atomic_load(&ends[0].ended));               /* what runs goes on */
+        submit(&f->run, "reads", json_pack("{s:s}", "arg", "read"), "u4", ORIGIN_RPC, &read);           /* what changes nothing too */
+        run_until(f->event, atomic_load(&read.ended));
+        run_for(f->event, 20 * USEC_PER_MSEC);
+        assert_string_equal(order, "first read ");
+        assert_int_equal(operation_gate_running(f->run.gate), 2);
+        assert_rows(f->path, "again:done:wanted,again:accepted:wanted,again:accepted:wanted");
+
+        operation_gate_put_off(f->run.gate, false);
+        run_until(f->event, atomic_load(&ends[1].ended) && atomic_load(&ends[2].ended));
+        assert_string_equal(order, "first read behind later ");
+        assert_true(ends[1].begun && ends[2].begun);
+        for (size_t i = 0; i < ELEMENTSOF(ends); i++)
+                json_decref(ends[i].result);
+        json_decref(read.result);
+}
+
+static void what_is_put_off_at_a_stop_is_left_to_the_next_start_or_was_never_begun(void **state) {
+        Fixture *f = *state;
+        End rpc = {}, bus = {}, after = {}, handed_back = {};
+        Run plain = {};
+
+        recover(&f->run, NULL);
+        operation_gate_put_off(f->run.gate, true);
+        submit(&f->run, "again", json_pack("{s:s}", "arg", "by RPC"), "u1", ORIGIN_RPC, &rpc);
+        submit(&f->run, "again", json_pack("{s:s}", "arg", "by D-Bus"), NULL, ORIGIN_BUS, &bus);
+        run_until(f->event, atomic_load(&rpc.recorded) && atomic_load(&bus.recorded));
+        operation_gate_close(f->run.gate);
+        run_until(f->event, atomic_load(&rpc.ended) && atomic_load(&bus.ended));
+        assert_true(rpc.left && !rpc.begun && !bus.left && !bus.begun);
+        assert_non_null(strstr(bus.text, "was not begun"));
+        run_end(f, &f->run);
+        assert_int_equal(atomic_load(&runs), 0);
+
+        run_begin(f, &f->run, f->path, 0);
+        recover(&f->run, &after);
+        run_until(f->event, atomic_load(&after.ended));
+        assert_string_equal(order, "by RPC ");
+        json_decref(after.result);
+
+        /* without a journal it is handed back */
+        assert_return_code(pool_new(&plain.pool, f->event, 4), 0);
+        assert_return_code(operation_gate_new(&plain.gate, f->event, on_idle, &plain), 0);
+        operation_gate_put_off(plain.gate, true);
+        submit(&plain, "again", json_object(), "u2", ORIGIN_RPC, &handed_back);
+        run_for(f->event, 10 * USEC_PER_MSEC);
+        assert_int_equal(atomic_load(&handed_back.ended), 0);
+        operation_gate_close(plain.gate);
+        run_until(f->event, atomic_load(&handed_back.ended) && plain.idle);
+        assert_false(handed_back.begun);
+        assert_int_equal(atomic_load(&runs), 1);
+        end_plain(&plain);
 }
 
 int main(void) {
@@ -647,6 +719,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(of_a_whole_that_runs_again_each_part_is_once, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_stop_leaves_parts_to_the_next_start, setup, teardown),
                 cmocka_unit_test_setup_teardown(without_a_journal_the_whole_ends_with_its_last_part, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_is_put_off_waits_in_its_order_and_goes_on, setup, teardown),
+                cmocka_unit_test_setup_teardown(what_is_put_off_at_a_stop_is_left_to_the_next_start_or_was_never_begun, setup, teardown),
         };
 
         log_set_level(LOG_LEVEL_CRITICAL);
