@@ -96,6 +96,7 @@ int main(int argc, char **argv) {
         }
         qsort(took, (size_t) count, sizeof *took, by_value);
         printf("%.3f %.3f\n", took[count / 2], took[count * 99 / 100]);
+        free(took);
         sd_bus_unref(bus);
         return 0;
 }

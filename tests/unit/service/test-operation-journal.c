@@ -542,6 +542,7 @@ static void parts_are_accepted_before_the_whole_has_ended_and_beyond_the_limit(v
         recover(&next, &ends);
         run_until(f->event, atomic_load(&ends.ended) == 2);
         assert_string_equal(order, "part 0 part 1 ");
+        json_decref(ends.result);
         run_end(f, &next);
 }
 
@@ -681,6 +682,7 @@ static void what_is_put_off_at_a_stop_is_left_to_the_next_start_or_was_never_beg
         assert_non_null(strstr(bus.text, "was not begun"));
         run_end(f, &f->run);
         assert_int_equal(atomic_load(&runs), 0);
+        assert_rows(f->path, "again:accepted:wanted,again:failed:none");
 
         run_begin(f, &f->run, f->path, 0);
         recover(&f->run, &after);
