@@ -253,16 +253,34 @@ class OnLibvirt(unittest.TestCase):
                     self.assertLess(time.monotonic(), end, 'step %s was not reached %d times' % (step, n))
                     self.load.go_on(0.02)
 
-    def killed_at_random(self, kills, requests, shortest, longest):
+    def killed_at_random(self, kills, requests, shortest, longest, stops=0):
+        """@stops: after so many kills each libvirtd does not answer for some seconds; the daemon is killed in these, too."""
         choose = self.load.random
         self.victim.launch()
         began = time.monotonic()
+        self.stopped = 0
         while self.victim.kills < kills if not requests else len(self.load.requests) < requests:
+            if stops and self.victim.kills // stops > self.stopped:
+                self.stopped += 1
+                self.without_answer(choose.uniform(1, 6), choose.random() < 0.5)
             self.load.go_on(choose.uniform(shortest / 5, shortest) if choose.random() < 0.3 else choose.uniform(shortest, longest))
             self.assertTrue(self.victim.murder(), self.victim.text()[-3000:])
             self.load.go_on(0.005)
             self.victim.launch()
-        print('%.0f s' % (time.monotonic() - began), flush=True)
+        print('%.0f s%s' % (time.monotonic() - began, ', libvirtd was stopped %d times' % self.stopped if stops else ''), flush=True)
+
+    def without_answer(self, seconds, kill):
+        self.victim.wait_logged('Connected to the hypervisor', 30)
+        self.libvirt.signal(signal.SIGSTOP)
+        try:
+            self.load.go_on(seconds / 2)
+            if kill:
+                self.assertTrue(self.victim.murder(), self.victim.text()[-3000:])
+                self.victim.launch()
+            self.load.go_on(seconds / 2)
+        finally:
+            self.libvirt.signal(signal.SIGCONT)
+        self.load.go_on(seconds / 2)
 
 
 def uuids(sentences):
