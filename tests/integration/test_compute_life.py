@@ -265,6 +265,22 @@ class Failing(OnCloud):
             c.send('stop_instance', guest, do_cast=False)
         self.assertStates(guest, 'active', None, 1)
 
+    def test_what_comes_while_the_hypervisor_is_late_waits_for_it(self):
+        c, guest = self.cloud, self.built()
+        self.daemon.stop()
+        self.daemon.fault('init_host:fail:HypervisorUnavailable')
+        self.daemon.start()
+        new = c.build()
+        c.terminate(guest)
+        for method, each in (('build_and_run_instance', new), ('terminate_instance', guest)):
+            self.daemon.wait_logged('%s of instance %s waits for the hypervisor' % (method, each.uuid))
+        self.assertStates(new, 'building', 'scheduling', 0)
+        self.assertStates(guest, 'active', 'deleting', 1)
+        self.daemon.fault()
+        c.wait(new, 'active')
+        self.assertGone(guest)
+        self.assertEqual(c.faults(guest) + c.faults(new), [])
+
     def test_a_build_that_fails_says_why_and_can_be_deleted(self):
         for fault, pattern, code in (('spawn:fail:ImageNotFound', 'spawn', 404), ('spawn:fail', 'spawn', 500),
                                      ('spawn:fail:InstanceExists', 'spawn', 500)):
