@@ -491,8 +491,6 @@ Daemon *daemon_free(Daemon *d) {
         if (!d)
                 return NULL;
         d->metrics = metrics_server_free(d->metrics);
-        if (d->bus)
-                (void) bus_set_service(d->bus, NULL);
         d->bus = bus_free(d->bus);
         if (d->journal)
                 journal_give_up(d->journal);

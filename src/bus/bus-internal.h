@@ -109,6 +109,7 @@ struct Bus {
         Service *service;
         Manager *manager;               /* the service's */
         bool had_service;               /* no service now means stopped, not yet starting */
+        bool leaving;                   /* the name is given up next: nothing more is told */
         BusCallbacks callbacks;
 
         const char *name;               /* asked for */

@@ -22,7 +22,7 @@ bool bus_connected(const Bus *b) {
 }
 
 bool bus_can_tell(const Bus *b) {
-        return bus_connected(b);
+        return bus_connected(b) && !b->leaving;
 }
 
 static void bus_on_caller_left(const char *caller, void *userdata) {
@@ -379,13 +379,16 @@ static void bus_flush(Bus *b) {
 Bus *bus_free(Bus *b) {
         if (!b)
                 return NULL;
+        /* What is shown goes with the name. To take it apart first, object by object, would tell who looks that each
+           instance has gone. */
+        if (bus_connected(b))
+                (void) bus_tell_changes(b, UINT_MAX);
+        b->leaving = true;
         if (b->service)
                 (void) bus_set_service(b, NULL);
         bus_calls_drop(b, true);
-        if (b->bus && b->named) {
-                (void) bus_tell_changes(b, UINT_MAX);
+        if (bus_connected(b))
                 bus_flush(b);
-        }
         if (b->authority)
                 bus_disconnect(b);
         bus_queries_free(b);

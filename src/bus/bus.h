@@ -24,8 +24,9 @@ typedef struct BusCallbacks {
  *   -EEXIST  another process owns the name: *ret is not set;
  *   -errno   of ours (memory, the loop). */
 int bus_new(Bus **ret, sd_event *event, Launcher *launcher, const BusCallbacks *callbacks);
-/* Says good-bye: verbs still waiting are answered with Error.NotRunning, changes not yet told are told. What the service
- * still carries out for them ends without effect here; so the Bus may go before the Service. Takes NULL, returns NULL. */
+/* Says good-bye: changes not yet told are told, verbs still waiting are answered with Error.NotRunning. Objects are not taken
+ * apart, they end with the name. What the service still carries out for verbs ends without effect here; so the Bus may go before
+ * the Service. Takes NULL, returns NULL. */
 Bus *bus_free(Bus *b);
 DEFINE_CLEANUP(Bus *, bus_free)
 

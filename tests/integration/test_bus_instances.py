@@ -231,6 +231,19 @@ class Signals(OnBus):
             self.heard(listener, lambda said: follow(said) or shown == now)
         self.assertEqual(shown, now)
 
+    def test_a_stop_takes_nothing_apart_before_the_name_goes(self):
+        guest = self.built()
+        eventually(lambda: not self.jobs())
+        listener = self.listening()
+        self.addCleanup(self.daemon.start)
+        self.assertEqual(self.daemon.stop(), 0)
+        listener.bus('GetId')           # what was said before is there
+        heard = [Said(s) for s in listener.signals]
+        self.assertEqual([s for s in heard if s.member == 'InterfacesRemoved'], [])
+        changed = [s for s in heard if s.member == 'PropertiesChanged']
+        self.assertEqual([s.changed['State'] for s in changed if 'State' in s.changed][-1:], ['stopped'])
+        self.assertFalse([s for s in changed if s.changed.get('Host') == '' or s.path == instance_path(guest.uuid)], changed)
+
     def test_what_is_done_again_is_not_told(self):
         guest = self.built()
         eventually(lambda: not self.jobs())

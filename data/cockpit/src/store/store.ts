@@ -20,7 +20,6 @@ export class Store {
         private listeners = new Set<() => void>();
         private timer: number | undefined;
         private lastNotice = 0;
-        private before: Partial<State> | null = null;   /* what was shown when the service began to stop */
 
         get = (): State => this.shown;
 
@@ -52,12 +51,8 @@ export class Store {
                 return this.next.jobs as Map<string, Job>;
         }
 
+        /* What was known last stays while nobody owns the name. */
         phase(phase: Phase, problem = "") {
-                if (phase === "loading")
-                        this.before = null;
-                /* a daemon that ends takes apart what it shows, one by one: what was known last is what was before */
-                if (phase === "absent" && this.before && !this.next.service?.Host)
-                        this.set(this.before);
                 this.set({ phase, problem, epoch: this.next.epoch + (phase === "ready" ? 1 : 0) });
         }
 
@@ -90,10 +85,6 @@ export class Store {
                 const change = dictionary(values);
                 if (path === ROOT && ROOM[iface]) {
                         const room = ROOM[iface];
-                        if (iface === SERVICE && change.State === "stopping") {
-                                const { service, node, manager, instances } = this.next;
-                                this.before = { service, node, manager, instances: new Map(instances) };
-                        }
                         this.set({ [room]: { ...this.next[room], ...change } });
                 } else if (iface === INSTANCE && this.next.instances.has(path)) {
                         this.instances().set(path, { ...this.next.instances.get(path) as Instance, ...change });
