@@ -1,8 +1,9 @@
-// Makes dist/ of src/: one script, one style sheet, the fonts they use, and the licences of what is in them.
+// Makes dist/ of src/ and po/: one script, one style sheet, the fonts they use, the catalogs, and the licences of what is in them.
 // build.mjs [FOLDER]: into another folder (a test compares).
 import { build } from "esbuild";
 import { readFile, writeFile, mkdir, rm, copyFile, readdir } from "node:fs/promises";
 import { createHash } from "node:crypto";
+import { po } from "gettext-parser";
 import path from "node:path";
 
 const here = import.meta.dirname;
@@ -95,10 +96,32 @@ async function licences(inputs) {
         return text + await readFile(path.join(here, "OFL.txt"), "utf8");
 }
 
+// Catalogs as Cockpit loads them: po.LANGUAGE.js in the page, po.manifest.LANGUAGE.js (what the menu says) in the shell. An entry is
+// [plural, forms…]; a context stands before the text and U+0004.
+async function catalogs() {
+        const menu = Object.values(JSON.parse(await readFile(path.join(here, "src", "manifest.json"), "utf8")).menu)
+                .flatMap(e => [e.label, ...e.keywords.flatMap(k => k.matches)]);
+        for (const name of (await readdir(path.join(here, "po"))).filter(f => f.endsWith(".po")).sort()) {
+                const { headers, translations } = po.parse(await readFile(path.join(here, "po", name)));
+                const plural = /plural=\s*([n\d\s()!=<>&|%?:+-]+);?\s*$/.exec(headers["Plural-Forms"] ?? "");
+                if (!headers.Language || !plural)
+                        throw new Error(`po/${name}: its header has no Language or no Plural-Forms that can be read`);
+                const head = `"":{"plural-forms":n=>${plural[1].trim()},language:${JSON.stringify(headers.Language)},"language-direction":"ltr"}`;
+                const entries = Object.values(translations).flatMap(Object.values)
+                        .filter(e => e.msgid && !e.comments?.flag?.includes("fuzzy") && e.msgstr.every(Boolean));
+                const lines = chosen => [head, ...chosen.map(e => JSON.stringify((e.msgctxt ? e.msgctxt + "\u0004" : "") + e.msgid) + ":" +
+                        JSON.stringify([e.msgid_plural ?? null, ...e.msgstr]))].join(",\n");
+                const language = name.replace(/\.po$/, "");
+                await writeFile(path.join(out, `po.${language}.js`), `cockpit.locale({${lines(entries)}});\n`);
+                await writeFile(path.join(out, `po.manifest.${language}.js`), `cockpit.locale({${lines(entries.filter(e => menu.includes(e.msgid)))}});\n`);
+        }
+}
+
 // Of what dist/ was made, so that a stale one is noticed where it cannot be made anew.
 async function sources() {
-        const files = ["build.mjs", "package-lock.json", ...(await readdir(path.join(here, "src"), { recursive: true, withFileTypes: true }))
-                .filter(e => e.isFile()).map(e => path.relative(here, path.join(e.parentPath, e.name)))].sort();
+        const below = async folder => (await readdir(path.join(here, folder), { recursive: true, withFileTypes: true }))
+                .filter(e => e.isFile()).map(e => path.relative(here, path.join(e.parentPath, e.name)));
+        const files = ["build.mjs", "package-lock.json", ...await below("src"), ...(await below("po")).filter(f => f.endsWith(".po"))].sort();
         let text = "";
         for (const name of files)
                 text += createHash("sha256").update(await readFile(path.join(here, name))).digest("hex") + "  " + name + "\n";
@@ -135,5 +158,6 @@ const css = path.join(out, "index.css");
 await writeFile(css, prune(thin(await readFile(css, "utf8")), await readFile(path.join(out, "index.js"), "utf8")));
 for (const name of ["index.html", "manifest.json"])
         await copyFile(path.join(here, "src", name), path.join(out, name));
+await catalogs();
 await writeFile(path.join(out, "LICENSES.txt"), await licences([...inputsOf(result), "node_modules/@patternfly/patternfly/"]));
 await writeFile(path.join(out, "SOURCES.sha256"), await sources());

@@ -1,8 +1,9 @@
 /* The page: banners for what is wrong with the connection, and below them the view that its address names. */
 import { useEffect, useMemo, useState } from "react";
-import { Alert, AlertActionCloseButton, AlertActionLink, AlertGroup, Card, CardBody, CardHeader, CardTitle, EmptyState, Spinner, Tab, Tabs,
-         TabTitleText } from "@patternfly/react-core";
+import { AlertActionCloseButton, AlertActionLink, AlertGroup, Card, CardBody, CardHeader, CardTitle, EmptyState, Spinner, Tab,
+         Tabs, TabTitleText } from "@patternfly/react-core";
 import type { Cockpit } from "./cockpit";
+import { Alert } from "./ui/alert";
 import { InstanceCard } from "./ui/instances";
 import { InstancePage } from "./ui/instance";
 import { ResourceCard, ServiceCard } from "./ui/host";
@@ -44,7 +45,7 @@ function JobsCard() {
         if (jobs.length === 0)
                 return null;
         return <Card id="jobs-card"><CardHeader><CardTitle component="h2">{_("Jobs")} <span className="nova-count">{jobs.length}</span></CardTitle></CardHeader>
-                <CardBody><JobTable jobs={jobs.slice(0, 100)} withInstance /></CardBody></Card>;
+                <CardBody><JobTable jobs={jobs} withInstance /></CardBody></Card>;
 }
 
 function Host({ tab }: { tab: string }) {

@@ -177,7 +177,7 @@ export class Connection {
                         const [all] = await this.call(ROOT, MANAGER, "ListStalled", [], "");
                         if (generation === this.generation)
                                 this.store.stalled((all as [string, string, number, string][]).map(
-                                        ([method, uuid, usec, job]) => ({ method, uuid, usec, job })));
+                                        ([method, uuid, usec, job]) => ({ method, uuid, since: Date.now() * 1000 - usec, job })));
                 } catch (error) {
                         if (generation === this.generation)
                                 this.store.notify("warning", words.stalled_unknown, (error as Error).message);
@@ -212,18 +212,18 @@ export class Connection {
                 return this.client.call(path, iface, method, args, { type, flags: "i" });
         }
 
-        /* A verb that returns a job; a notice tells how it ended. Rejected when the verb itself is refused. */
-        async verb(path: string, method: string, args: unknown[], type: string, title: string, iface = INSTANCE): Promise<string[]> {
+        /* A verb that returns a job; a notice tells how it ended: @done, or that @what was not done. Rejected when the verb itself is refused. */
+        async verb(path: string, method: string, args: unknown[], type: string, done: string, what: string, iface = INSTANCE): Promise<string[]> {
                 const paths = await this.call(path, iface, method, args, type) as string[];
                 void this.jobEnd(paths[paths.length - 1]).then(end => {
                         if (end.result === "done")
-                                this.store.notify("success", title);
+                                this.store.notify("success", done);
                         else if (end.result === "cancelled")
-                                this.store.notify("warning", words.cancelled(title));
+                                this.store.notify("warning", words.cancelled(what));
                         else if (end.result === "left")
-                                this.store.notify("warning", words.left(title));
+                                this.store.notify("warning", words.left(what));
                         else
-                                this.store.notify("danger", words.failed(title), end.message || end.error);
+                                this.store.notify("danger", words.failed(what), end.message || end.error);
                 });
                 return paths;
         }

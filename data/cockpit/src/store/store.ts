@@ -19,6 +19,7 @@ export class Store {
         private next: State = EMPTY;
         private listeners = new Set<() => void>();
         private timer: number | undefined;
+        private delay = 15;                             /* ms from a change to the views, in which others join it */
         private lastNotice = 0;
 
         get = (): State => this.shown;
@@ -33,9 +34,12 @@ export class Store {
                 this.timer ??= window.setTimeout(() => {
                         this.timer = undefined;
                         this.shown = this.next;
+                        const began = performance.now();
                         for (const listener of this.listeners)
                                 listener();
-                }, 15);
+                        /* signals by the thousand: the views get a third of the time at most */
+                        this.delay = Math.min(250, Math.max(15, 2 * (performance.now() - began)));
+                }, this.delay);
         }
 
         /* A map that may be changed: the shown one never is. */

@@ -54,7 +54,7 @@ export interface Job {
 }
 
 export interface Drift { kind: string; name: string; sentence: string; since: number }
-export interface Stalled { method: string; uuid: string; usec: number; job: string }
+export interface Stalled { method: string; uuid: string; since: number; job: string }
 
 /* A sentence in the corner: what a job came to, or why a verb was refused. */
 export interface Notice { id: number; kind: "success" | "danger" | "warning"; title: string; text: string }

@@ -1,17 +1,23 @@
 /* The buttons of an instance, and the dialogs of those that ask first. */
 import { useState } from "react";
-import { Alert, Button, Checkbox, Divider, Dropdown, DropdownGroup, DropdownItem, DropdownList, Form, FormGroup, FormHelperText, FormSelect,
-         FormSelectOption, HelperText, HelperTextItem, MenuToggle, Modal, ModalBody, ModalFooter, ModalHeader, TextArea,
-         TextInput } from "@patternfly/react-core";
+import { Button, Checkbox, Divider, Dropdown, DropdownGroup, DropdownItem, DropdownList, Form, FormGroup, FormHelperText,
+         FormSelect, FormSelectOption, HelperText, HelperTextItem, MenuToggle, Modal, ModalBody, ModalFooter, ModalHeader,
+         TextArea, TextInput } from "@patternfly/react-core";
 import EllipsisVIcon from "@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon";
 import type { Instance } from "../store/types";
+import { Alert } from "./alert";
 import { _, connection, format, sentence, store, useDaemon } from "./context";
 import { label } from "./text";
-import { call, verbs, type Field, type Value, type Values, type Verb } from "./verbs";
+import { call, title, verbs, type Field, type Value, type Values, type Verb } from "./verbs";
+
+/* What is done to which, in a notice. */
+function what(verb: Verb, instance: Instance): string {
+        return format(_("$0 ($1)"), verb.label, label(instance));
+}
 
 async function run(verb: Verb, instance: Instance, values: Values) {
         const [args, type] = call(verb, values);
-        await connection.verb(instance.path, verb.verb, args, type, format(verb.done, label(instance)));
+        await connection.verb(instance.path, verb.verb, args, type, format(verb.done, label(instance)), what(verb, instance));
 }
 
 /* "name=value" lines; taken apart again at the end, for an item half typed is none. */
@@ -83,7 +89,7 @@ function VerbDialog({ verb, instance, onClose }: { verb: Verb; instance: Instanc
         };
         return <Modal isOpen variant="small" onClose={onClose} aria-labelledby="verb-title" aria-describedby="verb-body" id="verb-dialog"
                       elementToFocus={verb.fields?.length ? `#field-${verb.fields[0].name}` : "#verb-apply"}>
-                <ModalHeader title={`${verb.label.replace("…", "")}: ${label(instance)}`} labelId="verb-title" titleIconVariant={verb.danger ? "warning" : undefined} />
+                <ModalHeader title={what(verb, instance)} labelId="verb-title" titleIconVariant={verb.danger ? "warning" : undefined} />
                 <ModalBody id="verb-body">
                         {error && <Alert variant="danger" isInline title={_("It is not done")} className="nova-gap">{error}</Alert>}
                         {verb.question && <p className="nova-gap">{format(verb.question, label(instance))}</p>}
@@ -97,7 +103,7 @@ function VerbDialog({ verb, instance, onClose }: { verb: Verb; instance: Instanc
                 </ModalBody>
                 <ModalFooter>
                         <Button id="verb-apply" variant={verb.danger ? "danger" : "primary"} isDisabled={missing || busy} isLoading={busy} onClick={press}>
-                                {verb.label.replace("…", "")}</Button>
+                                {verb.label}</Button>
                         <Button variant="link" onClick={onClose}>{_("Cancel")}</Button>
                 </ModalFooter>
         </Modal>;
@@ -109,6 +115,7 @@ const PRIMARY = ["start", "unpause", "resume", "unrescue", "restore", "stop", "r
 /* All verbs in a menu, and (@wide) the likeliest beside it as buttons. */
 export function Actions({ instance, wide = false }: { instance: Instance; wide?: boolean }) {
         const [open, setOpen] = useState(false);
+        const [used, setUsed] = useState(false);        /* a list has a menu in each row: it is made when it is wanted */
         const [dialog, setDialog] = useState<Verb | null>(null);
         const ready = useDaemon(s => s.phase === "ready");
         const leaves = useDaemon(s => s.leaves);
@@ -121,21 +128,24 @@ export function Actions({ instance, wide = false }: { instance: Instance; wide?:
                         setDialog(v);
                         return;
                 }
-                run(v, instance, {}).catch(error => store.notify("danger", format("$0: $1", v.label, label(instance)), sentence(error)));
+                run(v, instance, {}).catch(error => store.notify("danger", what(v, instance), sentence(error)));
         };
         const all = verbs();
         const primary = wide ? PRIMARY.map(id => all.find(v => v.id === id) as Verb).filter(allowed).slice(0, 3) : [];
+        const name = format(_("Actions of $0"), label(instance));
+        if (!used && !wide)
+                return <MenuToggle variant="plain" onClick={() => { setUsed(true); setOpen(true); }} aria-label={name} className="nova-menu"><EllipsisVIcon /></MenuToggle>;
         return <>
-                {primary.map((v, n) => <Button key={v.id} variant={n === 0 && v.id !== "stop" && v.id !== "reboot" ? "primary" : "secondary"} data-verb={v.id} onClick={() => press(v)}>{v.label}</Button>)}
+                {primary.map((v, n) => <Button key={v.id} variant={n === 0 && v.id !== "stop" && v.id !== "reboot" ? "primary" : "secondary"} data-verb={v.id} onClick={() => press(v)}>{title(v)}</Button>)}
                 <Dropdown isOpen={open} onOpenChange={setOpen} shouldFocusFirstItemOnOpen shouldFocusToggleOnSelect popperProps={{ position: "right" }} isScrollable maxMenuHeight="24rem"
                           toggle={ref => <MenuToggle ref={ref} variant="plain" onClick={() => setOpen(!open)} isExpanded={open}
-                                                     aria-label={format(_("Actions of $0"), label(instance))} className="nova-menu"><EllipsisVIcon /></MenuToggle>}>
+                                                     aria-label={name} className="nova-menu"><EllipsisVIcon /></MenuToggle>}>
                         {GROUPS.map((group, n) => <DropdownGroup key={group}>
                                 {n > 0 && <Divider component="li" />}
                                 <DropdownList>{all.filter(v => v.group === group).map(v =>
                                         <DropdownItem key={v.id} data-verb={v.id} isDanger={v.danger} isAriaDisabled={!allowed(v)}
                                                       tooltipProps={allowed(v) ? undefined : { content: why(v), position: "left" }}
-                                                      onClick={() => press(v)}>{v.label}</DropdownItem>)}</DropdownList>
+                                                      onClick={() => press(v)}>{title(v)}</DropdownItem>)}</DropdownList>
                         </DropdownGroup>)}
                 </Dropdown>
                 {dialog && <VerbDialog verb={dialog} instance={instance} onClose={() => setDialog(null)} />}

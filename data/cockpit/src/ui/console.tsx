@@ -1,9 +1,10 @@
 /* What an instance writes on its serial console, as it comes. */
 import { useEffect, useRef, useState } from "react";
-import { Alert, Button, Card, CardBody, CardHeader, CardTitle, DescriptionList } from "@patternfly/react-core";
+import { Button, Card, CardBody, CardHeader, CardTitle, DescriptionList } from "@patternfly/react-core";
 import { INSTANCE, type Instance } from "../store/types";
 import { plain } from "../store/variant";
 import type { Variant } from "../cockpit";
+import { Alert } from "./alert";
 import { _, connection, format, sentence, useDaemon, useRefusal } from "./context";
 import { Fact } from "./host";
 import { label } from "./text";

@@ -1,9 +1,10 @@
 /* A new instance: what CreateInstance takes, most of it optional. */
 import { useState } from "react";
-import { Alert, Button, Checkbox, Form, FormGroup, FormHelperText, FormSelect, FormSelectOption, Grid, GridItem, HelperText, HelperTextItem,
-         Modal, ModalBody, ModalFooter, ModalHeader, TextArea, TextInput } from "@patternfly/react-core";
+import { Button, Checkbox, Form, FormGroup, FormHelperText, FormSelect, FormSelectOption, Grid, GridItem, HelperText,
+         HelperTextItem, Modal, ModalBody, ModalFooter, ModalHeader, TextArea, TextInput } from "@patternfly/react-core";
 import type { Variant } from "../cockpit";
 import { MANAGER, ROOT } from "../store/types";
+import { Alert } from "./alert";
 import { _, connection, format, go, sentence, useDaemon } from "./context";
 import { gib, mib, size } from "./text";
 
@@ -60,7 +61,8 @@ export function CreateDialog({ onClose }: { onClose: () => void }) {
                 setBusy(true);
                 setError("");
                 try {
-                        const [path] = await connection.verb(ROOT, "CreateInstance", [properties], "a{sv}", format(_("$0 is created"), name.trim()), MANAGER);
+                        const [path] = await connection.verb(ROOT, "CreateInstance", [properties], "a{sv}", format(_("$0 is created"), name.trim()),
+                                                               format(_("$0 ($1)"), _("Create"), name.trim()), MANAGER);
                         onClose();
                         go(["instance", path.slice(path.lastIndexOf("/") + 1).replace(/_/g, "-")]);
                 } catch (e) {

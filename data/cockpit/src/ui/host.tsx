@@ -1,11 +1,12 @@
 /* The host: what the service is and does, and what room there is. */
 import { useState } from "react";
-import { Alert, Button, Card, CardBody, CardHeader, CardTitle, DescriptionList, DescriptionListDescription, DescriptionListGroup,
-         DescriptionListTerm, Dropdown, DropdownItem, DropdownList, Form, FormGroup, FormHelperText, HelperText, HelperTextItem, Label, MenuToggle,
-         Modal, ModalBody, ModalFooter, ModalHeader, Progress, Skeleton, TextInput } from "@patternfly/react-core";
+import { Button, Card, CardBody, CardHeader, CardTitle, DescriptionList, DescriptionListDescription, DescriptionListGroup,
+         DescriptionListTerm, Dropdown, DropdownItem, DropdownList, Form, FormGroup, FormHelperText, HelperText, HelperTextItem,
+         Label, MenuToggle, Modal, ModalBody, ModalFooter, ModalHeader, Progress, Skeleton, TextInput } from "@patternfly/react-core";
 import EllipsisVIcon from "@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon";
 import type { ReactNode } from "react";
 import { ROOT, SERVICE, type Service } from "../store/types";
+import { Alert } from "./alert";
 import { _, connection, format, sentence, store, useDaemon, useRefusal } from "./context";
 import { gib, mib, number, time, type Colour } from "./text";
 
@@ -111,7 +112,7 @@ function EnableButton() {
         if (enabled === false)
                 return <ServiceButton method="Enable" action="manage-service" label={_("Enable")} />;
         return <>
-                <Button variant="secondary" size="sm" id="host-Disable" isDisabled={!!refusal} title={refusal || undefined} onClick={() => setDialog(true)}>{_("Disable…")}</Button>
+                <Button variant="secondary" size="sm" id="host-Disable" isDisabled={!!refusal} title={refusal || undefined} onClick={() => setDialog(true)}>{_("Disable") + "…"}</Button>
                 {dialog && <DisableDialog onClose={() => setDialog(false)} />}
         </>;
 }
@@ -197,7 +198,7 @@ export function ResourceCard() {
                                 </div> : <p>{_("The resources of this host have not been looked at yet.")}</p>}
                                 <div className="nova-buttons">
                                         <ServiceButton method="UpdateAvailableResource" action="update-resources" label={_("Update")} />
-                                        <span className="nova-aside">{format(_("as of $0"), "")}<span id="resource-updated">{time(node.UpdatedUSec)}</span></span>
+                                        <span className="nova-aside" id="resource-updated">{format(_("as of $0"), time(node.UpdatedUSec))}</span>
                                 </div>
                         </>}
                 </CardBody>

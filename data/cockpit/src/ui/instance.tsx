@@ -1,30 +1,32 @@
 /* The page of one instance. */
 import { useEffect, useMemo, useState, type ReactNode } from "react";
-import { Alert, Breadcrumb, BreadcrumbItem, Button, Card, CardBody, CardHeader, CardTitle, ClipboardCopy, DescriptionList, EmptyState, EmptyStateActions,
-         EmptyStateBody, EmptyStateFooter, Label, Spinner, Tab, Tabs, TabTitleText } from "@patternfly/react-core";
+import { Breadcrumb, BreadcrumbItem, Button, Card, CardBody, CardHeader, CardTitle, ClipboardCopy, DescriptionList, EmptyState,
+         EmptyStateActions, EmptyStateBody, EmptyStateFooter, Label, Spinner, Tab, Tabs, TabTitleText } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import LockIcon from "@patternfly/react-icons/dist/esm/icons/lock-icon";
 import { INSTANCE, type Instance } from "../store/types";
 import { plain } from "../store/variant";
 import type { Variant } from "../cockpit";
+import { Alert } from "./alert";
 import { Actions } from "./actions";
 import { Console } from "./console";
-import { _, connection, go, replace, sentence, useDaemon, useRefusal } from "./context";
+import { _, connection, format, go, replace, sentence, useDaemon, useRefusal } from "./context";
 import { Fact } from "./host";
 import { StateLabel } from "./instances";
 import { JobTable } from "./jobs";
 import { LogCard } from "./log";
-import { gib, label, method, mib, path, time } from "./text";
+import { method, power } from "./names";
+import { gib, label, mib, path, time } from "./text";
 
 function Facts({ instance: i }: { instance: Instance }) {
         const image = useDaemon(s => s.manager?.Images.find(([id]) => id === i.Image));
         return <Card id="facts-card" isFullHeight>
                 <CardHeader><CardTitle component="h2">{_("Instance")}</CardTitle></CardHeader>
                 <CardBody><DescriptionList isHorizontal isCompact horizontalTermWidthModifier={{ default: "9rem" }}>
-                        <Fact name={_("Power")}><span id="power">{i.PowerState || "–"}</span></Fact>
-                        <Fact name={_("Size")}>{i.Flavor && <>{i.Flavor}: </>}{i.VCPUs} vCPU, {mib(i.MemoryMiB)}</Fact>
-                        <Fact name={_("Disks")}>{[i.RootGiB ? gib(i.RootGiB) : _("as the image"), i.EphemeralGiB ? gib(i.EphemeralGiB) + " " + _("ephemeral") : "",
-                                                  i.SwapMiB ? mib(i.SwapMiB) + " " + _("swap") : ""].filter(Boolean).join(", ")}</Fact>
+                        <Fact name={_("Power")}><span id="power">{power(i.PowerState)}</span></Fact>
+                        <Fact name={_("Size")}>{i.Flavor && <>{i.Flavor}: </>}{format(_("$0 vCPU"), i.VCPUs)}, {mib(i.MemoryMiB)}</Fact>
+                        <Fact name={_("Disks")}>{[i.RootGiB ? gib(i.RootGiB) : _("as the image"), i.EphemeralGiB ? format(_("$0 ephemeral"), gib(i.EphemeralGiB)) : "",
+                                                  i.SwapMiB ? format(_("$0 swap"), mib(i.SwapMiB)) : ""].filter(Boolean).join(", ")}</Fact>
                         <Fact name={_("Image")}><span className="nova-break">{image?.[1] || i.Image || _("a volume")}</span></Fact>
                         <Fact name={_("At the hypervisor")}>{i.Name}</Fact>
                         <Fact name={_("Host name")}>{i.Hostname || "–"}</Fact>

@@ -1,5 +1,5 @@
 /* All instances of the host, filtered by what stands in the address of the page. */
-import { useMemo, useState } from "react";
+import { memo, useMemo, useState } from "react";
 import { Button, Card, CardBody, CardHeader, CardTitle, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter, FormSelect,
          FormSelectOption, Label, Pagination, SearchInput, Skeleton, Spinner, Toolbar, ToolbarContent, ToolbarItem } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
@@ -10,9 +10,11 @@ import type { Instance } from "../store/types";
 import { Actions } from "./actions";
 import { CreateDialog } from "./create";
 import { _, format, go, replace, useDaemon, useLocation, useRefusal } from "./context";
-import { addresses, gib, label, mib, state, task } from "./text";
+import { task } from "./names";
+import { addresses, gib, label, mib, state } from "./text";
 
 const PAGE = 50;
+const order = new Intl.Collator(undefined, { numeric: true });
 
 export function StateLabel({ instance }: { instance: Instance }) {
         const [text, colour] = state(instance);
@@ -25,12 +27,15 @@ export function StateLabel({ instance }: { instance: Instance }) {
 function matches(instance: Instance, words: string[], wanted: string): boolean {
         if (wanted && (wanted === "busy" ? !instance.TaskState : wanted === "locked" ? !instance.Locked : instance.VmState !== wanted))
                 return false;
+        if (words.length === 0)
+                return true;
         const text = [instance.DisplayName, instance.Name, instance.Uuid, instance.Hostname, instance.Project, instance.Flavor, instance.Image,
                       ...addresses(instance)].join("\n").toLowerCase();
         return words.every(w => text.includes(w));
 }
 
-function Row({ instance }: { instance: Instance }) {
+/* Of a thousand instances one changes: its row alone is made anew. */
+const Row = memo(function Row({ instance }: { instance: Instance }) {
         return <Tr data-uuid={instance.Uuid}>
                 <Td dataLabel={_("Name")}><Button variant="link" isInline onClick={() => go(["instance", instance.Uuid])}>{label(instance)}</Button>
                         {instance.Locked && <span className="nova-lock" title={_("Locked")}><LockIcon aria-label={_("Locked")} role="img" /></span>}</Td>
@@ -40,6 +45,11 @@ function Row({ instance }: { instance: Instance }) {
                 <Td dataLabel={_("Project")}><span className="nova-break">{instance.Project || "–"}</span></Td>
                 <Td isActionCell><Actions instance={instance} /></Td>
         </Tr>;
+});
+
+function pagination() {
+        return { paginationAriaLabel: _("Pages of the instances"), toPreviousPageAriaLabel: _("Page before"), toNextPageAriaLabel: _("Next page"), items: "",
+                 ofWord: _("of"), perPageSuffix: _("a page"), itemsPerPage: _("Instances a page"), optionsToggleAriaLabel: _("Instances a page") };
 }
 
 export function CreateButton() {
@@ -60,7 +70,7 @@ export function InstanceCard() {
         const [page, setPage] = useState(1);
         const words = useMemo(() => text.toLowerCase().split(/\s+/).filter(Boolean), [text]);
         const found = useMemo(() => [...all.values()].filter(i => matches(i, words, wanted))
-                .sort((a, b) => label(a).localeCompare(label(b), undefined, { numeric: true }) || a.Uuid.localeCompare(b.Uuid)), [all, words, wanted]);
+                .sort((a, b) => order.compare(label(a), label(b)) || (a.Uuid < b.Uuid ? -1 : 1)), [all, words, wanted]);
         const pages = Math.max(1, Math.ceil(found.length / PAGE)), at = Math.min(page, pages);
         const filter = (change: Record<string, string>) =>
                 replace([], Object.fromEntries(Object.entries({ name: text, state: wanted, ...change }).filter(([, v]) => v)));
@@ -80,11 +90,12 @@ export function InstanceCard() {
                         : <>
                                 <Toolbar inset={{ default: "insetNone" }}><ToolbarContent>
                                         <ToolbarItem className="nova-search"><SearchInput id="filter-name" aria-label={_("Filter by name, uuid, address or project")}
-                                                placeholder={_("Name, uuid, address, project")} value={text} onChange={(_event, v) => filter({ name: v })} onClear={() => filter({ name: "" })} /></ToolbarItem>
+                                                placeholder={_("Name, uuid, address, project")} value={text} onChange={(_event, v) => filter({ name: v })} onClear={() => filter({ name: "" })} resetButtonLabel={_("Clear")} /></ToolbarItem>
                                         <ToolbarItem><FormSelect id="filter-state" aria-label={_("Filter by state")} value={wanted} onChange={(_event, v) => filter({ state: v })}>
                                                 {states.map(([v, t]) => <FormSelectOption key={v} value={v} label={t} />)}</FormSelect></ToolbarItem>
                                         {pages > 1 && <ToolbarItem align={{ default: "alignEnd" }} variant="pagination">
-                                                <Pagination isCompact itemCount={found.length} perPage={PAGE} page={at} onSetPage={(_event, n) => setPage(n)} perPageOptions={[{ title: String(PAGE), value: PAGE }]} />
+                                                <Pagination isCompact itemCount={found.length} perPage={PAGE} page={at} onSetPage={(_event, n) => setPage(n)} perPageOptions={[{ title: String(PAGE), value: PAGE }]}
+                                                            titles={pagination()} />
                                         </ToolbarItem>}
                                 </ToolbarContent></Toolbar>
                                 {found.length === 0

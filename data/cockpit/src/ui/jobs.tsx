@@ -1,9 +1,12 @@
+/* Jobs, the oldest first. */
+import { memo } from "react";
 import { Button, Label, Progress, ProgressMeasureLocation, ProgressSize } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import type { Job } from "../store/types";
 import { JOB } from "../store/types";
 import { _, connection, format, go, sentence, store, useDaemon, useRefusal } from "./context";
-import { label, method, time } from "./text";
+import { method, step } from "./names";
+import { label, number, time } from "./text";
 
 function Cancel({ job }: { job: Job }) {
         const refusal = useRefusal("cancel-jobs");
@@ -30,25 +33,35 @@ export function stateOfJob(job: Job): string {
 }
 
 function Bar({ job }: { job: Job }) {
-        const step = job.Step.replace(/_/g, " ") || stateOfJob(job);
-        return <Progress id={"job-" + job.Id} value={job.Progress} title={step} size={ProgressSize.sm}
+        return <Progress id={"job-" + job.Id} value={job.Progress} title={job.Step ? step(job.Step) : stateOfJob(job)} size={ProgressSize.sm}
                          measureLocation={job.Progress ? ProgressMeasureLocation.outside : ProgressMeasureLocation.none}
                          variant={job.Stalled ? "warning" : undefined} aria-label={format(_("Progress of job $0"), job.Id)} />;
 }
 
+const Row = memo(function Row({ job, withInstance }: { job: Job; withInstance: boolean }) {
+        return <Tr data-job={job.Id} data-method={job.Method}>
+                <Td dataLabel={_("Job")}><span title={job.RequestId}>{method(job.Method)}</span></Td>
+                {withInstance && <Td dataLabel={_("Instance")}><InstanceLink job={job} /></Td>}
+                <Td dataLabel={_("State")}>{stateOfJob(job)} {job.Stalled && <Label color="orange" isCompact>{_("stalled")}</Label>}</Td>
+                <Td dataLabel={_("Progress")}><Bar job={job} /></Td>
+                <Td dataLabel={_("Since")}><span className="nova-time">{time(job.StartedUSec || job.AcceptedUSec)}</span></Td>
+                <Td isActionCell><Cancel job={job} /></Td>
+        </Tr>;
+});
+
+/* Those that run come first; of what waits behind a thousand others a number is enough. */
+const SHOWN = 20;
+
 export function JobTable({ jobs, withInstance }: { jobs: Job[]; withInstance: boolean }) {
-        return <Table variant="compact" gridBreakPoint="grid-md" aria-label={_("Jobs")} borders={false}>
-                <Thead><Tr>
-                        <Th>{_("Job")}</Th>{withInstance && <Th>{_("Instance")}</Th>}
-                        <Th>{_("State")}</Th><Th width={35}>{_("Progress")}</Th><Th>{_("Since")}</Th><Th screenReaderText={_("Actions")} />
-                </Tr></Thead>
-                <Tbody>{jobs.map(job => <Tr key={job.path} data-job={job.Id} data-method={job.Method}>
-                        <Td dataLabel={_("Job")}><span title={job.RequestId}>{method(job.Method)}</span></Td>
-                        {withInstance && <Td dataLabel={_("Instance")}><InstanceLink job={job} /></Td>}
-                        <Td dataLabel={_("State")}>{stateOfJob(job)} {job.Stalled && <Label color="orange" isCompact>{_("stalled")}</Label>}</Td>
-                        <Td dataLabel={_("Progress")}><Bar job={job} /></Td>
-                        <Td dataLabel={_("Since")}><span className="nova-time">{time(job.StartedUSec || job.AcceptedUSec)}</span></Td>
-                        <Td isActionCell><Cancel job={job} /></Td>
-                </Tr>)}</Tbody>
-        </Table>;
+        const first = jobs.length <= SHOWN ? jobs : [...jobs].sort((a, b) => Number(a.State === "waiting") - Number(b.State === "waiting")).slice(0, SHOWN);
+        return <>
+                <Table variant="compact" gridBreakPoint="grid-md" aria-label={_("Jobs")} borders={false}>
+                        <Thead><Tr>
+                                <Th>{_("Job")}</Th>{withInstance && <Th>{_("Instance")}</Th>}
+                                <Th>{_("State")}</Th><Th width={35}>{_("Progress")}</Th><Th>{_("Since")}</Th><Th screenReaderText={_("Actions")} />
+                        </Tr></Thead>
+                        <Tbody>{first.map(job => <Row key={job.path} job={job} withInstance={withInstance} />)}</Tbody>
+                </Table>
+                {jobs.length > SHOWN && <p className="nova-aside" id="more-jobs">{format(_("$0 more wait or run."), number(jobs.length - SHOWN))}</p>}
+        </>;
 }

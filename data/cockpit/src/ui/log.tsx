@@ -84,7 +84,7 @@ export function LogCard({ match, title, linked = false }: { match: string; title
                 <CardBody>
                         <Toolbar inset={{ default: "insetNone" }}><ToolbarContent>
                                 <ToolbarItem className="nova-search"><SearchInput id="log-filter" aria-label={_("Filter the log")} placeholder={_("Words, request id")} value={wanted}
-                                        onChange={(_event, v) => setWanted(v)} onClear={() => setWanted("")} /></ToolbarItem>
+                                        onChange={(_event, v) => setWanted(v)} onClear={() => setWanted("")} resetButtonLabel={_("Clear")} /></ToolbarItem>
                                 <ToolbarItem><FormSelect id="log-priority" aria-label={_("Least priority")} value={priority} onChange={(_event, v) => setPriority(v)}>
                                         <FormSelectOption value="7" label={_("Everything")} /><FormSelectOption value="5" label={_("Notices and worse")} />
                                         <FormSelectOption value="4" label={_("Warnings and worse")} /><FormSelectOption value="3" label={_("Errors")} /></FormSelect></ToolbarItem>

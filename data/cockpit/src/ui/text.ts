@@ -2,6 +2,7 @@
 import type { Cockpit } from "../cockpit";
 import type { Instance } from "../store/types";
 import { _, format } from "./context";
+import { power } from "./names";
 
 declare const cockpit: Cockpit;
 
@@ -14,7 +15,7 @@ export function number(value: number): string {
 }
 
 export function mib(value: number): string {
-        return value < 1024 ? format(_("$0 MiB"), number(value)) : format(_("$0 GiB"), number(value / 1024));
+        return value < 1024 ? format(_("$0 MiB"), number(value)) : gib(value / 1024);
 }
 
 export function gib(value: number): string {
@@ -35,15 +36,6 @@ export function time(usec: number): string {
                 : date.toLocaleString(locale(), { dateStyle: "medium", timeStyle: "medium" });
 }
 
-export function duration(usec: number): string {
-        const seconds = Math.round(usec / 1e6);
-        if (seconds < 120)
-                return format(_("$0 s"), seconds);
-        if (seconds < 7200)
-                return format(_("$0 min"), Math.round(seconds / 60));
-        return format(_("$0 h"), Math.round(seconds / 3600));
-}
-
 export function label(instance: Instance): string {
         return instance.DisplayName || instance.Name || instance.Uuid;
 }
@@ -60,18 +52,8 @@ export function state(instance: Instance): [text: string, colour: Colour] {
         };
         const found = words[instance.VmState] ?? [instance.VmState, "grey"];
         if (instance.VmState === "active" && instance.PowerState !== "running" && instance.PowerState !== "" && !instance.TaskState)
-                return [format(_("Running ($0)"), instance.PowerState), "orange"];
+                return [format(_("Running ($0)"), power(instance.PowerState)), "orange"];
         return found;
-}
-
-/* "powering-off" → "powering off" */
-export function task(instance: Instance): string {
-        return instance.TaskState.replace(/[_-]/g, " ");
-}
-
-export function method(name: string): string {
-        const text = name.replace(/_instance$/, "").replace(/_/g, " ").replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
-        return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 export function addresses(instance: Instance): string[] {

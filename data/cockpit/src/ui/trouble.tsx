@@ -1,9 +1,11 @@
 /* What is not as it should be: where store and hypervisor disagree, and what takes too long. Nothing is shown when nothing is wrong. */
-import { Alert, Button, Card, CardBody, CardHeader, CardTitle } from "@patternfly/react-core";
+import { Button, Card, CardBody, CardHeader, CardTitle } from "@patternfly/react-core";
 import { Table, Tbody, Td, Th, Thead, Tr } from "@patternfly/react-table";
 import { MANAGER, ROOT } from "../store/types";
+import { Alert } from "./alert";
 import { _, connection, format, go, sentence, store, useDaemon, useRefusal } from "./context";
-import { duration, label, method, path, time } from "./text";
+import { method } from "./names";
+import { label, path, time } from "./text";
 
 function Name({ name }: { name: string }) {
         const instance = useDaemon(s => s.instances.get(path(name)));
@@ -21,7 +23,7 @@ export function DriftCard() {
         if (drift.length === 0)
                 return null;
         const recover = () => {
-                connection.verb(ROOT, "Recover", [{}], "a{sv}", _("Store and hypervisor are compared"), MANAGER)
+                connection.verb(ROOT, "Recover", [{}], "a{sv}", _("Store and hypervisor are compared"), _("Repair"), MANAGER)
                         .catch(e => store.notify("danger", _("Repair"), sentence(e)));
         };
         return <Card id="drift-card">
@@ -48,7 +50,7 @@ export function StalledAlert() {
                 return null;
         return <Alert variant="warning" isInline id="stalled" title={_("Some operations take longer than they may")}>
                 <ul>{stalled.map((s, n) => <li key={n}>
-                        {format(_("$0, for $1"), method(s.method), duration(s.usec))}{s.uuid && <>: <Name name={s.uuid} /></>}
+                        {format(_("$0, since $1"), method(s.method), time(s.since))}{s.uuid && <>: <Name name={s.uuid} /></>}
                 </li>)}</ul>
         </Alert>;
 }

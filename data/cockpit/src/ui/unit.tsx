@@ -1,8 +1,9 @@
 /* What systemd says of the service while it does not answer on the bus, and its start. By systemd's own signals. */
 import { useEffect, useState } from "react";
-import { Alert, AlertActionLink } from "@patternfly/react-core";
+import { AlertActionLink } from "@patternfly/react-core";
 import type { Cockpit, DBusClient, Variant } from "../cockpit";
 import { plain } from "../store/variant";
+import { Alert } from "./alert";
 import { _, format, sentence, store, useDaemon } from "./context";
 
 declare const cockpit: Cockpit;

@@ -58,27 +58,27 @@ export const verbs = (): Verb[] => [
         { id: "lock", verb: "Lock", action: "manage-instances", group: "sleep", label: _("Lock"), done: _("$0 is locked") },
         { id: "unlock", verb: "Unlock", action: "manage-instances", group: "sleep", label: _("Unlock"), done: _("$0 is unlocked") },
 
-        { id: "snapshot", verb: "Snapshot", action: "snapshot-instances", group: "image", label: _("Take a snapshot…"), done: _("There is a snapshot of $0"),
+        { id: "snapshot", verb: "Snapshot", action: "snapshot-instances", group: "image", label: _("Take a snapshot"), done: _("There is a snapshot of $0"),
           fields: [{ name: "name", label: _("Name of the image"), kind: "text", required: true, initial: i => i.DisplayName + "-snapshot" }],
           args: v => [[v.name, {}], "sa{sv}"] },
-        { id: "backup", verb: "Backup", action: "snapshot-instances", group: "image", label: _("Take a backup…"), done: _("There is a backup of $0"),
+        { id: "backup", verb: "Backup", action: "snapshot-instances", group: "image", label: _("Take a backup"), done: _("There is a backup of $0"),
           fields: [{ name: "name", label: _("Name of the image"), kind: "text", required: true, initial: i => i.DisplayName + "-backup" },
                    { name: "type", label: _("Kind"), kind: "text", required: true, initial: () => "daily", help: _("Any word: daily, weekly.") },
                    { name: "rotation", label: _("How many of that kind are kept"), kind: "number", required: true, initial: () => "7" }],
           args: v => [[v.name, v.type, Number(v.rotation), {}], "ssua{sv}"] },
-        { id: "rescue", verb: "Rescue", action: "manage-instances", group: "image", label: _("Rescue…"), done: _("$0 runs from its rescue image"),
+        { id: "rescue", verb: "Rescue", action: "manage-instances", group: "image", label: _("Rescue"), done: _("$0 runs from its rescue image"),
           question: _("$0 is stopped and boots from another image, with its own disk beside it."),
           fields: [{ name: "image", label: _("Rescue image"), kind: "image", help: _("Empty: the configured one, or its own.") }, password("admin_password")],
           args: v => [[options(v, "image", "admin_password")], "a{sv}"] },
         { id: "unrescue", verb: "Unrescue", action: "manage-instances", group: "image", label: _("End the rescue"), done: _("$0 is back on its own disk") },
 
-        { id: "password", verb: "SetAdminPassword", action: "change-guests", group: "guest", label: _("Set the password…"), done: _("The password of $0 is set"),
+        { id: "password", verb: "SetAdminPassword", action: "change-guests", group: "guest", label: _("Set the password"), done: _("The password of $0 is set"),
           fields: [password("password", true)], args: v => [[v.password, {}], "sa{sv}"] },
-        { id: "file", verb: "InjectFile", action: "change-guests", group: "guest", label: _("Put a file into it…"), done: _("The file is in $0"),
+        { id: "file", verb: "InjectFile", action: "change-guests", group: "guest", label: _("Put a file into it"), done: _("The file is in $0"),
           fields: [{ name: "path", label: _("Path in the guest"), kind: "text", required: true, initial: () => "/" },
                    { name: "contents", label: _("Contents"), kind: "area" }],
           args: v => [[v.path, base64(new TextEncoder().encode(v.contents as string)), {}], "saya{sv}"] },
-        { id: "metadata", verb: "SetMetadata", action: "manage-instances", group: "guest", label: _("Change metadata…"), done: _("The metadata of $0 is changed"),
+        { id: "metadata", verb: "SetMetadata", action: "manage-instances", group: "guest", label: _("Change metadata"), done: _("The metadata of $0 is changed"),
           fields: [{ name: "metadata", label: _("One a line: name=value. A line less is an item less."), kind: "pairs",
                      initial: i => ({ ...i.Metadata }) }],
           args: v => [[v.metadata, {}], "a{ss}a{sv}"] },
@@ -87,27 +87,32 @@ export const verbs = (): Verb[] => [
         { id: "crash-dump", verb: "TriggerCrashDump", action: "change-guests", group: "guest", label: _("Trigger a crash dump"), danger: true,
           done: _("$0 got its interrupt"), question: _("$0 gets a non-maskable interrupt: most systems stop with a dump of their memory.") },
 
-        { id: "attach", verb: "AttachInterface", action: "change-guests", group: "network", label: _("Attach an interface…"), done: _("$0 has another interface"),
+        { id: "attach", verb: "AttachInterface", action: "change-guests", group: "network", label: _("Attach an interface"), done: _("$0 has another interface"),
           fields: [{ name: "network", label: _("Network"), kind: "network", required: true },
                    { name: "fixed_ip", label: _("Address"), kind: "text", help: _("Empty: the next that is free.") }],
           args: v => [[v.network, options(v, "fixed_ip")], "sa{sv}"] },
-        { id: "detach", verb: "DetachInterface", action: "change-guests", group: "network", label: _("Detach an interface…"), danger: true,
+        { id: "detach", verb: "DetachInterface", action: "change-guests", group: "network", label: _("Detach an interface"), danger: true,
           done: _("An interface of $0 is gone"), fields: [{ name: "interface", label: _("Interface"), kind: "interface", required: true }],
           args: v => [[v.interface, {}], "sa{sv}"] },
         { id: "reset-network", verb: "ResetNetwork", action: "change-guests", group: "network", label: _("Reset the network"), done: _("The network of $0 is made anew") },
 
         { id: "restore", verb: "Restore", action: "manage-instances", group: "end", label: _("Restore"), done: _("$0 is back") },
-        { id: "rebuild", verb: "Rebuild", action: "delete-instances", group: "end", label: _("Rebuild…"), danger: true, done: _("$0 is rebuilt"),
+        { id: "rebuild", verb: "Rebuild", action: "delete-instances", group: "end", label: _("Rebuild"), danger: true, done: _("$0 is rebuilt"),
           question: _("The disk of $0 is made anew from an image. What is on it is lost."),
           fields: [{ name: "image", label: _("Image"), kind: "image", help: _("Empty: the one it has.") }, password("admin_password")],
           args: v => [[v.image ?? "", options(v, "admin_password")], "sa{sv}"] },
-        { id: "soft-delete", verb: "SoftDelete", action: "delete-instances", group: "end", label: _("Delete for now…"), danger: true,
+        { id: "soft-delete", verb: "SoftDelete", action: "delete-instances", group: "end", label: _("Delete for now"), danger: true,
           done: _("$0 is soft-deleted"), question: _("$0 is stopped. Its disks are kept for the configured time, and it can be restored until then.") },
-        { id: "delete", verb: "Delete", action: "delete-instances", group: "end", label: _("Delete…"), danger: true, done: _("$0 is deleted"),
+        { id: "delete", verb: "Delete", action: "delete-instances", group: "end", label: _("Delete"), danger: true, done: _("$0 is deleted"),
           question: _("$0 is ended and its disks are removed. This cannot be undone."),
           fields: [{ name: "force", label: _("Also if it is locked"), kind: "check" }],
           args: v => [[v.force ? { force: { t: "b", v: true } } : {}], "a{sv}"] },
 ];
+
+/* On a button: with dots where more is asked for. */
+export function title(verb: Verb): string {
+        return verb.fields ? verb.label + "…" : verb.label;
+}
 
 export function call(verb: Verb, values: Values): [unknown[], string] {
         return (verb.args ?? plain)(values);

@@ -1,0 +1,11 @@
+cockpit.locale({"":{"plural-forms":n=>(n != 1),language:"de","language-direction":"ltr"},
+"Compute":[null,"Compute"],
+"nova":[null,"nova"],
+"compute":[null,"compute"],
+"instance":[null,"Instanz"],
+"instances":[null,"Instanzen"],
+"guest":[null,"Gast"],
+"guests":[null,"Gäste"],
+"vm":[null,"VM"],
+"virtual":[null,"virtuell"],
+"openstack":[null,"openstack"]});
