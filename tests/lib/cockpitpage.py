@@ -118,6 +118,14 @@ class Browser:
         self.driver.switch_to.frame(self.driver.find_element(By.CSS_SELECTOR, 'iframe[name$="/nova"]'))
         self.until(lambda: self.text('main'), 'the page', seconds)
 
+    def speak(self, language):
+        """As Cockpit's own menu of languages does it."""
+        self.top()
+        self.js("""document.cookie = 'CockpitLang=' + arguments[0] + '; path=/; expires=Sun, 16 Jul 3567 06:23:41 GMT';
+                   localStorage.setItem('cockpit.lang', arguments[0]);""", language)
+        self.driver.refresh()
+        self.frame()
+
     def go(self, address):
         """By the page's own address, as a link to it would."""
         self.js('window.location.hash = arguments[0]', address)
@@ -153,6 +161,11 @@ class Browser:
 
     def gone(self, css, seconds=20):
         return self.until(lambda: self.text(css) is None, 'no ' + css, seconds)
+
+    def busy(self):
+        """Seconds of processor time that the page's thread has worked."""
+        self.driver.execute_cdp_cmd('Performance.enable', {'timeDomain': 'threadTicks'})
+        return next(m['value'] for m in self.driver.execute_cdp_cmd('Performance.getMetrics', {})['metrics'] if m['name'] == 'TaskDuration')
 
     # --- doing
 
