@@ -264,8 +264,10 @@ static int snapshot(InstanceCall *c, TaskState begun, const char *backup_type, N
                 return r;
 
         r = take(c, begun, image_id, meta, &x);
-        if (r >= 0)
+        if (r >= 0) {
+                compute_offer_refresh(c->manager);      /* at once: whoever asked looks for it now */
                 return 0;
+        }
         delete_image(images, image_id);
         if (instance_call_overtaken(&x)) {
                 log_info("Instance %s went away while its snapshot was taken: the image is deleted.", c->i->uuid);

@@ -185,7 +185,7 @@ static void target_done(Target *t) {
 }
 
 static ExitStatus target_find(Ctl *c, const char *name, Target *ret) {
-        ExitStatus status = client_find(c, name, &ret->path);
+        ExitStatus status = client_find(c, name, 0, &ret->path);
 
         ret->name = name;
         if (status == EXIT_DONE && !client_path_uuid(ret->path, ret->uuid))

@@ -391,7 +391,7 @@ static char *similar_name(Ctl *c, const char *name) {
         return near ? text_shown(near) : NULL;
 }
 
-ExitStatus client_find(Ctl *c, const char *name, char **ret_path) {
+ExitStatus client_find(Ctl *c, const char *name, CallFlags flags, char **ret_path) {
         _cleanup_free_ char *shown = text_shown(name), *near = NULL;
         sd_bus_error error = SD_BUS_ERROR_NULL;
         sd_bus_message *m, *reply = NULL;
@@ -406,6 +406,8 @@ ExitStatus client_find(Ctl *c, const char *name, char **ret_path) {
                 ctl_error("'%s' is no name: it is not UTF-8", shown);
                 return EXIT_NO_SUCH;
         }
+        if (flags & CALL_NO_START)
+                (void) sd_bus_message_set_auto_start(m, false);
         r = sd_bus_call(c->bus, m, CALL_USEC, &error, &reply);
         sd_bus_message_unref(m);
         if (r >= 0)

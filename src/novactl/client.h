@@ -48,8 +48,9 @@ ExitStatus client_properties(Ctl *c, const char *path, const char *interface, Ca
 /* GetManagedObjects: path -> interface -> property -> value. */
 ExitStatus client_objects(Ctl *c, CallFlags flags, json_t **ret);
 
-/* The object path of the instance that goes by @name. Where there is none, one with a name like it is suggested. Prints errors. */
-ExitStatus client_find(Ctl *c, const char *name, char **ret_path);
+/* The object path of the instance that goes by @name. Where there is none, one with a name like it is suggested. Prints errors. @flags:
+ * CALL_NO_START or none. */
+ExitStatus client_find(Ctl *c, const char *name, CallFlags flags, char **ret_path);
 
 /* Prints that there is no job of that number. */
 void client_no_job(const char *number);

@@ -70,7 +70,7 @@ static ExitStatus console_once(Console *k, uint64_t lines, const char *what) {
         size_t size = 0;
 
         lines_option(k->ctl, m, lines, false);
-        status = client_call(k->ctl, m, CALL_INTERACTIVE, what, k->name, &reply);
+        status = client_call(k->ctl, m, CALL_INTERACTIVE | CALL_NO_START, what, k->name, &reply);
         if (status != EXIT_DONE)
                 return status;
         if (k->ctl->out.json == JSON_OFF)
@@ -124,7 +124,7 @@ static ExitStatus console_follow(Console *k, uint64_t lines, const char *what) {
         }
         m = client_message(k->ctl, k->path, INTERFACE_INSTANCE, "FollowConsole");
         lines_option(k->ctl, m, lines, true);
-        status = client_call(k->ctl, m, CALL_INTERACTIVE, what, k->name, &reply);
+        status = client_call(k->ctl, m, CALL_INTERACTIVE | CALL_NO_START, what, k->name, &reply);
         if (status != EXIT_DONE)
                 return status;
         (void) sd_bus_message_read(reply, "t", &k->id);
@@ -167,7 +167,7 @@ ExitStatus verb_console(Ctl *c, const Verb *verb _unused_, char **arguments) {
                 ctl_error("console: JSON is for --no-follow; what is followed has no end");
                 return EXIT_USAGE;
         }
-        status = client_find(c, *arguments, &path);
+        status = client_find(c, *arguments, CALL_NO_START, &path);
         if (status != EXIT_DONE)
                 return status;
         k = (Console) {

@@ -10,14 +10,14 @@
 /* A query of the instance without arguments but options. */
 static ExitStatus guest_query(Ctl *c, const char *name, const char *method, const char *doing, json_t **ret) {
         _cleanup_free_ char *path = NULL, *shown = text_shown(name), *what = text_format("%s of '%s'", doing, shown);
-        ExitStatus status = client_find(c, name, &path);
+        ExitStatus status = client_find(c, name, CALL_NO_START, &path);
         sd_bus_message *m;
 
         if (status != EXIT_DONE)
                 return status;
         m = client_message(c, path, INTERFACE_INSTANCE, method);
         client_append(m, "a{sv}", 0);
-        return client_query(c, m, CALL_INTERACTIVE, what, shown, ret);
+        return client_query(c, m, CALL_INTERACTIVE | CALL_NO_START, what, shown, ret);
 }
 
 ExitStatus verb_diagnostics(Ctl *c, const Verb *verb _unused_, char **arguments) {

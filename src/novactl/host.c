@@ -78,7 +78,7 @@ static ExitStatus recover_dry_run(Ctl *c) {
         size_t i, k;
 
         client_append(m, "a{sv}", 0);
-        status = client_query(c, m, CALL_INTERACTIVE, "cannot say what recovery would do", NULL, &plan);
+        status = client_query(c, m, CALL_INTERACTIVE | CALL_NO_START, "cannot say what recovery would do", NULL, &plan);
         if (status != EXIT_DONE)
                 return status;
         json_array_foreach(plan, i, one)

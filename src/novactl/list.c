@@ -146,7 +146,7 @@ ExitStatus verb_list(Ctl *c, const Verb *verb _unused_, char **arguments) {
         const char *path;
         size_t n = 0, digits;
 
-        status = client_objects(c, 0, &objects);
+        status = client_objects(c, CALL_NO_START, &objects);
         if (status != EXIT_DONE)
                 return status;
         instances = must(calloc(json_object_size(objects) + 1, sizeof *instances));
@@ -221,12 +221,12 @@ ExitStatus verb_jobs(Ctl *c, const Verb *verb _unused_, char **arguments) {
         for (char **a = arguments; *a; a++) {
                 _cleanup_free_ char *instance = NULL;
 
-                status = client_find(c, *a, &instance);
+                status = client_find(c, *a, CALL_NO_START, &instance);
                 if (status != EXIT_DONE)
                         return status;
                 must(json_object_set_new(wanted, instance, json_true()) == 0 ? wanted : NULL);
         }
-        status = client_objects(c, 0, &objects);
+        status = client_objects(c, CALL_NO_START, &objects);
         if (status != EXIT_DONE)
                 return status;
         jobs = must(calloc(json_object_size(objects) + 1, sizeof *jobs));
@@ -259,7 +259,7 @@ ExitStatus verb_drift(Ctl *c, const Verb *verb _unused_, char **arguments _unuse
         ExitStatus status;
         size_t i;
 
-        status = client_query(c, client_message(c, BUS_PATH, INTERFACE_MANAGER, "ListDrift"), 0, "cannot list drift", NULL, &findings);
+        status = client_query(c, client_message(c, BUS_PATH, INTERFACE_MANAGER, "ListDrift"), CALL_NO_START, "cannot list drift", NULL, &findings);
         if (status != EXIT_DONE)
                 return status;
         json_array_foreach(findings, i, finding) {
@@ -288,7 +288,7 @@ ExitStatus verb_stalled(Ctl *c, const Verb *verb _unused_, char **arguments _unu
         ExitStatus status;
         size_t i;
 
-        status = client_query(c, client_message(c, BUS_PATH, INTERFACE_MANAGER, "ListStalled"), 0, "cannot list stalled operations", NULL, &stalled);
+        status = client_query(c, client_message(c, BUS_PATH, INTERFACE_MANAGER, "ListStalled"), CALL_NO_START, "cannot list stalled operations", NULL, &stalled);
         if (status != EXIT_DONE)
                 return status;
         json_array_foreach(stalled, i, one) {
@@ -341,7 +341,7 @@ ExitStatus verb_catalogue(Ctl *c, const Verb *verb, char **arguments _unused_) {
 
         while (!streq(catalogues[which].verb, verb->name))
                 which++;
-        status = client_properties(c, BUS_PATH, INTERFACE_MANAGER, 0, &properties);
+        status = client_properties(c, BUS_PATH, INTERFACE_MANAGER, CALL_NO_START, &properties);
         if (status != EXIT_DONE)
                 return status;
         t = table_new(catalogues[which].columns, catalogues[which].n);

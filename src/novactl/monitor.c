@@ -215,7 +215,7 @@ ExitStatus verb_monitor(Ctl *c, const Verb *verb _unused_, char **arguments) {
 
         for (; *arguments; arguments++) {
                 _cleanup_free_ char *found = NULL;
-                ExitStatus status = client_find(c, *arguments, &found);
+                ExitStatus status = client_find(c, *arguments, CALL_NO_START, &found);
 
                 if (status != EXIT_DONE)
                         return status;

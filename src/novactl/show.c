@@ -90,7 +90,7 @@ static ExitStatus host_properties(Ctl *c, json_t **ret) {
 
         for (size_t i = 0; i < ELEMENTSOF(interfaces); i++) {
                 json_auto_t *some = NULL;
-                ExitStatus status = client_properties(c, BUS_PATH, interfaces[i], 0, &some);
+                ExitStatus status = client_properties(c, BUS_PATH, interfaces[i], CALL_NO_START, &some);
 
                 if (status != EXIT_DONE)
                         return status;
@@ -111,14 +111,14 @@ static ExitStatus object_properties(Ctl *c, const char *name, json_t **ret) {
                 path = text_format(JOB_PREFIX "%s", name);
                 what = text_format("cannot show job %s", name);
         } else {
-                status = client_find(c, name, &path);
+                status = client_find(c, name, CALL_NO_START, &path);
                 if (status != EXIT_DONE)
                         return status;
                 what = text_format("cannot show instance '%s'", shown);
         }
         m = client_message(c, path, INTERFACE_PROPERTIES, "GetAll");
         client_append(m, "s", job ? INTERFACE_JOB : INTERFACE_INSTANCE);
-        status = client_query(c, m, job ? CALL_MAY_BE_GONE : 0, what, shown, ret);
+        status = client_query(c, m, CALL_NO_START | (job ? CALL_MAY_BE_GONE : 0), what, shown, ret);
         if (job && status == EXIT_NO_SUCH)
                 client_no_job(name);
         return status;
@@ -239,6 +239,7 @@ static void node_print(const Output *o, const json_t *node) {
                             *updated = status_since((usec_t) prop_number(node, "UpdatedUSec"));
         json_auto_t *cpu = json_loads(prop_text(node, "CPUInfo"), JSON_REJECT_DUPLICATES, NULL);
         const json_t *supported = json_object_get(node, "SupportedInstances"), *one;
+        int64_t guests = prop_number(node, "RunningVMs"), tasks = prop_number(node, "CurrentWorkload");
         _cleanup_free_ char *runs = must(strdup(""));
         size_t i;
 
@@ -256,7 +257,7 @@ static void node_print(const Output *o, const json_t *node) {
                             prop_number(topology, "sockets"), prop_number(topology, "cores"), prop_number(topology, "threads"));
         }
         status_resources(o, node);
-        status_line(o, "Guests", "%" PRId64 " instances, %" PRId64 " tasks under way", prop_number(node, "RunningVMs"), prop_number(node, "CurrentWorkload"));
+        status_line(o, "Guests", "%" PRId64 " instance%s, %" PRId64 " task%s under way", guests, guests == 1 ? "" : "s", tasks, tasks == 1 ? "" : "s");
         json_array_foreach(supported, i, one) {
                 _cleanup_free_ char *before = TAKE_PTR(runs), *text = value_text(one);
 
@@ -272,7 +273,7 @@ static void node_print(const Output *o, const json_t *node) {
 
 ExitStatus verb_node(Ctl *c, const Verb *verb _unused_, char **arguments _unused_) {
         json_auto_t *node = NULL;
-        ExitStatus status = client_properties(c, BUS_PATH, INTERFACE_NODE, 0, &node);
+        ExitStatus status = client_properties(c, BUS_PATH, INTERFACE_NODE, CALL_NO_START, &node);
 
         if (status != EXIT_DONE)
                 return status;

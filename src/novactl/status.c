@@ -285,7 +285,7 @@ ExitStatus verb_status(Ctl *c, const Verb *verb _unused_, char **arguments) {
         for (; *arguments; arguments++) {
                 _cleanup_free_ char *path = NULL;
 
-                one = client_find(c, *arguments, &path);
+                one = client_find(c, *arguments, CALL_NO_START, &path);
                 if (one == EXIT_UNREACHABLE)
                         return one;
                 if (one == EXIT_DONE)
