@@ -7,6 +7,7 @@
 As a program, `container.py trees FOLDER` makes those of the system tests in it, ahead of them: minutes of downloading.
 """
 import fcntl
+import glob
 import os
 import re
 import shutil
@@ -24,8 +25,9 @@ HOST = ['rabbitmq-server', 'libvirt0', 'libvirt-daemon', 'libvirt-daemon-system'
         'qemu-system-x86', 'libjansson4', 'librabbitmq4', 'libsqlite3-0', 'libnl-3-200', 'libnl-route-3-200',
         'dnsmasq-base', 'python3-oslo.messaging', 'python3-oslo.metrics', 'sqlite3', 'qemu-utils', 'genisoimage',
         'cockpit-ws', 'cockpit-bridge', 'cockpit-system', 'sudo']
-# what README's tutorial installs besides, and Debian's own service, whose place the package takes
-GUESTS = HOST + ['python3-nova', 'qemu-utils', 'genisoimage', 'dosfstools', 'mtools', 'nova-compute', 'nova-compute-kvm']
+# what README's tutorial installs besides, what an operator has, and Debian's own service, whose place the package takes
+GUESTS = HOST + ['python3-nova', 'qemu-utils', 'genisoimage', 'dosfstools', 'mtools', 'openssh-server', 'bash-completion', 'zsh', 'man-db',
+                 'nova-compute', 'nova-compute-kvm']
 PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 
@@ -49,7 +51,11 @@ def make_rootfs(folder, packages):
                 return folder
     if not shutil.which('mmdebstrap'):
         raise unittest.SkipTest('mmdebstrap is not installed')
-    shutil.rmtree(folder, ignore_errors=True)
+    # aside: somebody's container may lie over the former one
+    for old in glob.glob(folder + '.former.*'):
+        shutil.rmtree(old, ignore_errors=True)
+    if os.path.exists(folder):
+        os.rename(folder, '%s.former.%d' % (folder, os.getpid()))
     hold = 'printf "#!/bin/sh\\nexit 101\\n" >"$1/usr/sbin/policy-rc.d"; chmod +x "$1/usr/sbin/policy-rc.d"'
     # Sources as this machine has them where it says so, else mmdebstrap's own default. In namespaces: scripts of packages stop
     # what they see running (polkitd's by its path), and nothing mounted or running is left when this is broken off.
@@ -131,13 +137,16 @@ class Container:
             time.sleep(0.1)
         raise RuntimeError('the container is %r after %d s' % (state, seconds))
 
-    def run(self, *command, user=None, check=True, timeout=60, stdin=None):
-        """A command inside, as root or @user; text streams."""
+    def inside(self, *command, user=None, env=('TERM=dumb', 'LANG=C.UTF-8', 'HOME=/root', 'SYSTEMD_PAGER=')):
+        """The words that run a command inside, of outside."""
         if user:
             command = ('setpriv', '--reuid', user, '--regid', user, '--init-groups') + command
-        enter = ['sh', '-c', 'mkdir -p "$0/test.slice" && echo $$ >"$0/test.slice/cgroup.procs" && exec "$@"', self.cgroup,
-                 'nsenter', '-t', str(self.init), '-a', 'env', '-i', 'TERM=dumb', 'LANG=C.UTF-8', 'HOME=/root', 'SYSTEMD_PAGER=', PATH]
-        done = subprocess.run(enter + list(command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+        return ['sh', '-c', 'mkdir -p "$0/test.slice" && echo $$ >"$0/test.slice/cgroup.procs" && exec "$@"', self.cgroup,
+                'nsenter', '-t', str(self.init), '-a', 'env', '-i', *env, PATH, *command]
+
+    def run(self, *command, user=None, check=True, timeout=60, stdin=None):
+        """A command inside, as root or @user; text streams."""
+        done = subprocess.run(self.inside(*command, user=user), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
                               timeout=timeout, input=stdin)
         if check and done.returncode:
             raise AssertionError('%s: exit status %d: %s%s' % (' '.join(command), done.returncode, done.stdout[-2000:], done.stderr[-2000:]))
