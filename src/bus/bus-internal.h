@@ -129,6 +129,8 @@ struct Bus {
         BusFeed *feed;                  /* of queries */
         Logind *logind;
         bool host_goes_down;
+        char *metrics;                  /* GetMetrics' last answer; NULL = none */
+        usec_t metrics_made;            /* monotonic */
         BusFollowers *followers;        /* of consoles; NULL = none yet */
         BusCall *calls;
         unsigned n_calls;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "basic/time-util.h"
 #include "compute/manager.h"
 #include "service/service-metrics.h"
 
@@ -136,13 +137,25 @@ static int method_get_instance(sd_bus_message *m, void *userdata, sd_bus_error *
         return i ? sd_bus_reply_method_return(m, "o", i->path) : -ENOENT;
 }
 
+/* Made at most once in this time, as that of the socket is. */
+#define METRICS_FRESH_FOR USEC_PER_SEC
+
 static int method_get_metrics(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
-        const Bus *b = userdata;
-        _cleanup_free_ char *text = NULL;
+        Bus *b = userdata;
+        usec_t now = now_monotonic();
         int r;
 
-        r = service_metrics_text(b->service, &text);
-        return r < 0 ? r : sd_bus_reply_method_return(m, "s", text);
+        if (!b->metrics || now - b->metrics_made >= METRICS_FRESH_FOR) {
+                char *text;
+
+                r = service_metrics_text(b->service, &text);
+                if (r < 0)
+                        return r;
+                free(b->metrics);
+                b->metrics = text;
+                b->metrics_made = now;
+        }
+        return sd_bus_reply_method_return(m, "s", b->metrics);
 }
 
 #define PROPERTY(name, signature) SD_BUS_PROPERTY(name, signature, property_get, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)

@@ -393,6 +393,7 @@ Bus *bus_free(Bus *b) {
                 bus_disconnect(b);
         bus_queries_free(b);
         bus_followers_free(b);
+        free(b->metrics);
         authority_free(b->authority);
         logind_free(b->logind);
         fairness_free(b->fairness);

@@ -45,9 +45,11 @@ struct JobTable {
         bool paused;
         void *tree;
         Entry *first, *last;
-        size_t n;
+        size_t n, peak;                 /* the most since there was none */
         JobObserver observer;
         void *userdata;
+        void (*emptied)(void *userdata);
+        void *emptied_userdata;
 };
 
 const char *job_view_state_to_string(JobViewState s) {
@@ -258,6 +260,7 @@ static Entry *entry_add(JobTable *t, uint64_t id) {
         *(t->last ? &t->last->next : &t->first) = e;
         t->last = e;
         t->n++;
+        t->peak = MAX(t->peak, t->n);
         return e;
 }
 
@@ -349,6 +352,18 @@ static void on_news(JobTable *t, News *n) {
         free(e);
 }
 
+#define MANY 256u
+
+static void tell_emptied(JobTable *t) {
+        bool many = t->peak >= MANY;
+
+        if (t->n > 0)
+                return;
+        t->peak = 0;
+        if (many && t->emptied)
+                t->emptied(t->emptied_userdata);
+}
+
 /* A batch of a turn: others on the loop have their turn too. */
 #define BATCH_MAX 64
 
@@ -370,6 +385,7 @@ static int table_on_news(sd_event_source *s _unused_, int fd, uint32_t revents _
                 if (!had) {
                         if (more)
                                 (void) eventfd_write(fd, 1);
+                        tell_emptied(t);
                         return 0;
                 }
                 (void) record_free(ended);
@@ -439,6 +455,11 @@ void job_table_observe(JobTable *t, JobObserver f, void *userdata) {
 void job_table_pause(JobTable *t, bool pause) {
         t->paused = pause;
         (void) sd_event_source_set_enabled(t->source, pause ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
+void job_table_set_emptied_handler(JobTable *t, void (*f)(void *userdata), void *userdata) {
+        t->emptied = f;
+        t->emptied_userdata = userdata;
 }
 
 const JobView *job_table_find(const JobTable *t, uint64_t id) {

@@ -61,6 +61,8 @@ DEFINE_CLEANUP(JobTable *, job_table_free)
 void job_table_observe(JobTable *t, JobObserver f, void *userdata);
 /* While it is paused nothing is told: for an observer that cannot keep up. What happens meanwhile is told in one. */
 void job_table_pause(JobTable *t, bool pause);
+/* Called when the last of many has ended, as many as leave holes in the memory; NULL = nobody. */
+void job_table_set_emptied_handler(JobTable *t, void (*f)(void *userdata), void *userdata);
 const JobView *job_table_find(const JobTable *t, uint64_t id);          /* NULL = there is none */
 size_t job_table_count(const JobTable *t);
 /* Oldest first. */

@@ -171,6 +171,8 @@ void *service_job_new(Service *s, size_t size, int (*work)(ServiceJob *j), void 
 /* Submits it; frees it on failure. @name is borrowed; @line NULL = in no line. */
 int service_job_submit(ServiceJob *j, JobKind kind, const char *name, const char *line, usec_t deadline);
 void service_job_free(ServiceJob *j);
+/* Of the job table: @userdata is the service. */
+void service_on_jobs_emptied(void *userdata);
 /* Whether the job belongs to the run that is under way. */
 bool service_job_current(const ServiceJob *j);
 /* Calls the job's done, if it has one. */

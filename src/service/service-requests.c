@@ -8,6 +8,7 @@
 #include "service/service-internal.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <openssl/evp.h>
 
 #include "basic/log.h"
@@ -404,6 +405,24 @@ int service_begin(Service *s, const char *method, const json_t *args, RequestCon
 int service_on_manager_request(void *service, const char *method, const json_t *args, RequestContext *c,
                                bool (*due)(Operation *o), void (*finished)(Operation *o), void *origin_data, NovaException *e) {
         return call(service, method, args, c, ORIGIN_PERIODIC, due, finished, origin_data, NULL, e);
+}
+
+/* ---- after many ---- */
+
+static int trim_work(ServiceJob *j _unused_) {
+        (void) malloc_trim(0);
+        return 0;
+}
+
+static void trim_ended(ServiceJob *j _unused_, int r _unused_) {
+}
+
+/* What they held goes back to the system: on a worker, for that takes a while. */
+void service_on_jobs_emptied(void *userdata) {
+        ServiceJob *j = service_job_new(userdata, sizeof *j, trim_work, trim_ended);
+
+        if (j)
+                (void) service_job_submit(j, JOB_PERIODIC, "malloc_trim", NULL, 0);
 }
 
 /* ---- calls that overrun their deadline ---- */

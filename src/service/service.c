@@ -170,6 +170,7 @@ int service_create(Service **ret, const ServiceEnvironment *environment, const S
         r = job_table_new(&s->job_table, environment->event);
         if (r < 0)
                 return r;
+        job_table_set_emptied_handler(s->job_table, service_on_jobs_emptied, s);
         r = manager_construct(s, class, e);
         if (r >= 0)
                 r = metrics_construct(s);

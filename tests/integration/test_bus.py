@@ -163,6 +163,13 @@ class Interfaces(BusTest):
         self.assertEqual(p['SupportedInstances'], [('x86_64', 'kvm', 'hvm')])
         self.assertEqual(p['Stats'], {'io_workload': '0'})
 
+    def test_metrics_are_made_at_most_once_a_second(self):
+        began, texts = time.monotonic(), set()
+        for _ in range(100):
+            texts.add(self.bob.call(MANAGER, 'GetMetrics')[0])
+        self.assertTrue(all(t.endswith('# EOF\n') for t in texts))
+        self.assertLessEqual(len(texts), 2 + int(time.monotonic() - began))
+
     def test_managed_objects_are_the_children_and_there_are_none_yet(self):
         self.assertEqual(self.bob.call('org.freedesktop.DBus.ObjectManager', 'GetManagedObjects')[0], {})
 

@@ -10,11 +10,11 @@ import uuid
 import xml.etree.ElementTree as ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from busclient import INSTANCE, JOB, MANAGER, PATH, PROPERTIES, SERVICE, Error  # noqa: E402
+from busclient import INSTANCE, JOB, MANAGER, PATH, PROPERTIES, SERVICE, Client, Error  # noqa: E402
 from novatest import BUILD, SOURCE, eventually  # noqa: E402
 from test_bus import ERROR, introspected  # noqa: E402
 from test_compute_life import OnCloud  # noqa: E402
-from wireclient import SLOW  # noqa: E402
+from wireclient import SLOW, enveloped  # noqa: E402
 
 FLOOD = os.path.join(BUILD, 'tests', 'integration', 'bus-flood')
 READ = os.path.join(BUILD, 'tests', 'integration', 'bus-read')
@@ -305,6 +305,105 @@ class Jobs(OnBus):
         ended = self.ended(listener, 'stop_instance')[-1]
         self.assertEqual((ended.body[2], ended.body[3]['error'][1]), ('failed', 'InstancePowerOffFailure'))
         self.assertTrue(ended.body[3]['message'][1], ended)
+
+
+class Thousands(OnBus):
+    options = {'max_accepted_requests': '0', 'debug': 'false'}
+    number = 2000 if SLOW == 1 else 500
+
+    def private_kib(self):
+        with open('/proc/%d/smaps_rollup' % self.daemon.process.pid, encoding='ascii') as f:
+            kib = {line.split(':')[0]: int(line.split()[1]) for line in f if line.endswith('kB\n')}
+        return kib['Private_Clean'] + kib['Private_Dirty']
+
+    def asked(self, guests, number):
+        """Casts so many stops, one guest after the other."""
+        from nova.objects import base
+        serializer, raw = base.NovaObjectSerializer(), self.connect()
+        known = [serializer.serialize_entity(self.cloud.context(), self.cloud.refreshed(g)) for g in guests]
+        for n in range(number):
+            raw.publish(enveloped(raw.request('stop_instance', {'instance': known[n % len(known)], 'clean_shutdown': False}, call=False)))
+
+    def test_thousands_of_jobs_at_once_are_listed_and_told_and_leave_nothing(self):
+        guests = [self.built() for _ in range(8)]
+        eventually(lambda: not self.jobs())
+        self.round(guests, 100)                 # what the first of anything costs
+        before = self.private_kib()
+        most = self.round(guests, self.number)
+        if SLOW > 1:
+            return                              # a sanitizer keeps what is freed
+        # the pages between what is kept (of each request its id, for a while) are few and do not become more
+        eventually(lambda: self.private_kib() < before + (most - before) // 5, what='of %d KiB, at most %d, %d are left' % (
+            before, most, self.private_kib()))
+        after = self.private_kib()
+        self.round(guests, self.number)
+        eventually(lambda: self.private_kib() < after + (most - before) // 10, what='%d KiB after as many again, %d before' % (
+            self.private_kib(), after))
+
+    def round(self, guests, number):
+        listener = self.listening()
+        self.daemon.fault('power_off:hang')
+        self.asked(guests, number)
+        eventually(lambda: self.bob.get('NJobs', MANAGER) == number, 60)
+        jobs, most = self.jobs(), self.private_kib()
+        self.assertEqual(len(jobs), number)
+        self.assertEqual({path: '%s/job/%d' % (PATH, j['Id']) for path, j in jobs.items()}, {path: path for path in jobs})
+        self.assertEqual(len([j for j in jobs.values() if j['State'] == 'running']), len(guests))
+        for n, guest in enumerate(guests):
+            own = self.of(guest, 'Jobs')
+            self.assertEqual(len(own), len(range(n, number, len(guests))))
+            self.assertEqual({jobs[path]['InstanceUuid'] for path in own}, {guest.uuid})
+            self.assertEqual(own, sorted(own, key=lambda path: jobs[path]['Id']))
+        self.daemon.fault()
+        ended = set()
+
+        def all_ended(said):
+            if said.member == 'JobRemoved':
+                ended.add(said.body[1])
+            return len(ended) == number
+        heard = self.heard(listener, all_ended, 60)
+        self.assertEqual(ended, set(jobs))
+        for member, paths in (('JobNew', [s.body[1] for s in heard if s.member == 'JobNew']),
+                              ('JobRemoved', [s.body[1] for s in heard if s.member == 'JobRemoved']),
+                              ('InterfacesAdded', [s.body[0] for s in heard if s.member == 'InterfacesAdded']),
+                              ('InterfacesRemoved', [s.body[0] for s in heard if s.member == 'InterfacesRemoved'])):
+            self.assertEqual(sorted(paths), sorted(jobs), member)       # each once
+        eventually(lambda: self.bob.get('NJobs', MANAGER) == 0 and not self.jobs() and not self.of(guests[0], 'Jobs'))
+        for guest in guests:
+            self.cloud.start(guest)
+            self.cloud.wait(guest, 'active')
+        eventually(lambda: not self.jobs())
+        return most
+
+
+class Answers(OnBus):
+    def test_who_calls_hears_which_job_it_is_before_it_hears_of_its_end(self):
+        from jeepney import HeaderFields, MatchRule
+        from jeepney.bus_messages import DBus
+        guest, alice = self.built(), self.bus('alice')
+        alice.connection.send_and_get_reply(DBus().AddMatch(MatchRule(type='signal', interface=MANAGER, path=PATH)), timeout=10)
+        waiting = {alice.send(INSTANCE, verb, 'a{sv}', ({},), path=instance_path(guest.uuid)) for verb in ['Lock', 'Unlock'] * 12}
+        known, ended, end = set(), 0, time.monotonic() + 20 * SLOW
+        while ended < 24:
+            m = alice.receive(max(end - time.monotonic(), 0.001))
+            if m.header.fields.get(HeaderFields.reply_serial) in waiting:
+                known.add(m.body[0])
+            elif m.header.fields.get(HeaderFields.member) == 'JobRemoved' and m.body[1] not in known:
+                self.fail('%s had ended before it was told: %r' % (m.body[1], m.body))
+            ended += m.header.fields.get(HeaderFields.member) == 'JobRemoved'
+        self.assertEqual(len(known), 24)
+
+    def test_a_caller_that_leaves_in_the_middle_is_not_missed(self):
+        """Whatever of its calls was accepted comes to its end, and nobody else's answer is another."""
+        guest, alice = self.built(), self.bus('alice')
+        for calls in (1, 5, 20):
+            leaver = Client('alice')
+            for _ in range(calls):
+                leaver.send(INSTANCE, 'Lock', 'a{sv}', ({},), path=instance_path(guest.uuid))
+            mine = alice.send(INSTANCE, 'Unlock', 'a{sv}', ({},), path=instance_path(guest.uuid))
+            leaver.close()
+            self.assertRegex(alice.answer(mine, 20 * SLOW)[0], '^%s/job/[0-9]+$' % PATH)
+        eventually(lambda: self.bob.get('NJobs', MANAGER) == 0 and not self.jobs(), 20)
 
 
 class Stalled(OnBus):
