@@ -43,7 +43,7 @@ int cpu_set_parse(const char *text, CpuSet *ret, char *why, size_t why_size) {
                 }
                 s = parse_number(s + excluded, &from);
                 to = from;
-                if (s && *s == '-' && !excluded)
+                if (s && *s == '-')
                         s = parse_number(s + 1, &to);
                 if (!s || s != part + length || to < from) {
                         snprintf(why, why_size, "\"%.*s\" is no CPU number below %d, range or ^exclusion", (int) MIN(length, 60u),

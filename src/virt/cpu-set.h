@@ -10,7 +10,7 @@
 
 typedef cpu_set_t CpuSet;
 
-/* "0-3,^2,8": numbers, ranges, and what is excluded again, in any order. Returns 0, or -EINVAL with *ret untouched and
+/* "0-3,^2,8": numbers, ranges, and what is excluded again ("^2", "^4-5"), in any order. Returns 0, or -EINVAL with *ret untouched and
  * the part that is wrong in @why. */
 int cpu_set_parse(const char *text, CpuSet *ret, char *why, size_t why_size);
 

@@ -6,6 +6,7 @@
 
 #include "basic/json.h"
 #include "objects/instance-object.h"
+#include "objects/numa.h"
 #include "virt/libvirt/xml.h"
 
 #define NUMBER_MAX (INT64_MAX / 4096)
@@ -359,33 +360,10 @@ static int read_topology(const Wishes *w, GuestProperties *p) {
         return 0;
 }
 
-/* "large", "any", "small", or a size: "2048" (KiB), "2MB", "1GB". 0 is no size; -1, -2, -3 the words. */
-static int64_t page_size(const char *s) {
-        static const char *const words[] = { "small", "large", "any" };
-        static const struct {
-                const char *unit;
-                int64_t kib;
-        } units[] = { { "", 1 }, { "KB", 1 }, { "KiB", 1 }, { "MB", 1024 }, { "MiB", 1024 }, { "GB", 1024 * 1024 }, { "GiB", 1024 * 1024 } };
-        size_t digits = strspn(s, "0123456789");
-        char number[12] = {};
-        uint64_t n;
-
-        for (size_t i = 0; i < ELEMENTSOF(words); i++)
-                if (streq(s, words[i]))
-                        return -(int64_t) i - 1;
-        if (digits == 0 || digits >= sizeof number)
-                return 0;
-        memcpy(number, s, digits);
-        for (size_t i = 0; i < ELEMENTSOF(units); i++)
-                if (xml_number(number, &n) && strcasecmp(s + digits, units[i].unit) == 0)
-                        return (int64_t) n * units[i].kib;
-        return 0;
-}
-
 static int read_pages(const Wishes *w, GuestProperties *p) {
         const char *of_flavor = instance_extra_spec(w->i, "hw:mem_page_size"), *of_image = property(w, "hw_mem_page_size");
         const char *said = of_image ?: of_flavor;
-        int64_t flavor = of_flavor ? page_size(of_flavor) : -1, size = said ? page_size(said) : -1;
+        int64_t flavor = of_flavor ? numa_page_size(of_flavor) : -1, size = said ? numa_page_size(said) : -1;
         const uint64_t *sizes = w->host->page_sizes_kib, memory = (uint64_t) w->i->memory_mb * 1024;
         uint64_t found = 0;
 

@@ -27,7 +27,7 @@ static void every_text_means_its_cpus_or_is_refused(void **state) {
                 { "3-1", NULL },
                 { "1-", NULL },
                 { "-1", NULL },
-                { "^1-2", NULL },
+                { "0-3,^1-2", "[0,3]" },
                 { "a", NULL },
                 { "1 2", NULL },
                 { "1;2", NULL },
