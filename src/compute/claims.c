@@ -7,6 +7,7 @@
 
 #include "basic/log.h"
 #include "compute/compute.h"
+#include "objects/instance-object.h"
 
 #define SAVE_TRIES 5
 
@@ -66,7 +67,7 @@ static int test(FILE *f, const Resource *resource, const json_t *limits, bool lo
         return 0;
 }
 
-int claim_test(const ComputeNode *node, const ResourceUsage *used, const Instance *i, const json_t *limits, bool local,
+int claim_test(const ComputeNode *node, const ResourceUsage *used, const Instance *i, const json_t *limits, bool local, const char *numa,
                NovaException *e) {
         _cleanup_free_ char *reasons = NULL;
         ResourceUsage requested = {};
@@ -104,6 +105,8 @@ int claim_test(const ComputeNode *node, const ResourceUsage *used, const Instanc
                 return -ENOMEM;
         for (size_t n = 0; n < ELEMENTSOF(resources) && r >= 0; n++)
                 r = test(f, &resources[n], limits, local, e);
+        if (numa)
+                fprintf(f, "%s%s", ftell(f) > 0 ? "; " : "", numa);
         if (fclose(f) != 0)
                 return -ENOMEM;
         if (r < 0 || isempty(reasons))
@@ -114,11 +117,46 @@ int claim_test(const ComputeNode *node, const ResourceUsage *used, const Instanc
         return r;
 }
 
+static int read_numa_limits(const json_t *limits, const ComputeNode *node, bool local, NumaLimits *ret, NovaException *e) {
+        const json_t *given = json_object_get(limits, "numa_topology"), *data = json_object_get(given, "nova_object.data");
+        int r;
+
+        if (!given || json_is_null(given)) {
+                *ret = (NumaLimits) { node->cpu_allocation_ratio, node->ram_allocation_ratio };
+                return local;
+        }
+        *ret = (NumaLimits) { INFINITY, INFINITY };
+        r = read_limit(data ? data : given, "cpu_allocation_ratio", &ret->cpu_ratio, e);
+        if (r >= 0)
+                r = read_limit(data ? data : given, "ram_allocation_ratio", &ret->ram_ratio, e);
+        return r < 0 ? r : 1;
+}
+
+int claim_numa(const ComputeNode *node, const HostTopology *host, const Instance *i, const json_t *limits, bool local, bool pack, char **ret,
+               NovaException *e) {
+        _cleanup_(guest_topology_done) GuestTopology guest = {};
+        NumaLimits allowed;
+        int limited, r;
+
+        *ret = NULL;
+        r = guest_topology_read(i->numa_topology, &guest, e);
+        if (r <= 0 || host->n == 0)     /* a host that tells of no nodes has nothing to be fitted to */
+                return r < 0 ? r : 1;
+        limited = read_numa_limits(limits, node, local, &allowed, e);
+        if (limited < 0)
+                return limited;
+        r = numa_fit(host, &guest, limited > 0 ? &allowed : NULL, pack);
+        if (r <= 0)
+                return r;
+        *ret = guest_topology_text(&guest);
+        return *ret ? 1 : -ENOMEM;
+}
+
 /* ---- the claim ---- */
 
-/* Under resources_lock: the node as the claims see it, and what the others on it use. */
+/* Under resources_lock: the node as the claims see it, and what the others on it use, in all and of its NUMA nodes. */
 static int read_node(ComputeManager *m, const TrackedNode *t, const char *except, ComputeNode *node, ResourceUsage *used,
-                     NovaException *e) {
+                     HostTopology *numa, NovaException *e) {
         _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
         _cleanup_(instance_list_done) InstanceList instances = {};
         _cleanup_(compute_node_done) ComputeNode row = {};
@@ -140,10 +178,15 @@ static int read_node(ComputeManager *m, const TrackedNode *t, const char *except
         r = m->store->ops->instance_list_by_host(m->store, m->host, READ_DELETED_NO, &instances);
         if (r < 0)
                 return exception_set_errno(e, r, "Cannot list the instances of this host");
+        r = host_topology_read(node->numa_topology, numa, e);
+        if (r < 0)
+                return r;
         for (size_t n = 0; n < instances.n; n++)
                 if (!streq_ptr(instances.items[n].uuid, except) &&
-                    resource_usage_counts(&instances.items[n], node->hypervisor_hostname, t->first))
+                    resource_usage_counts(&instances.items[n], node->hypervisor_hostname, t->first)) {
                         resource_usage_add(used, &instances.items[n]);
+                        resource_usage_add_numa(numa, &instances.items[n]);
+                }
         return 0;
 }
 
@@ -165,27 +208,52 @@ static int set_place(Instance *i, const char *host, const char *node) {
         return 0;
 }
 
+/* It is on no NUMA node any more, and has no CPU of the host. */
+static void clear_numa(Instance *i) {
+        _cleanup_(guest_topology_done) GuestTopology t = {};
+        _cleanup_free_ char *text = NULL;
+
+        if (guest_topology_read(i->numa_topology, &t, NULL) <= 0)
+                return;
+        guest_topology_clear(&t);
+        text = guest_topology_text(&t);
+        if (!text || instance_set_numa_topology(i, text) < 0)
+                log_warning("The NUMA nodes of instance %s could not be given back", i->uuid);
+}
+
 /* Under resources_lock. */
 static int claim(ComputeManager *m, Instance *i, const json_t *limits, const TrackedNode *t, NovaException *e) {
         const TaskState as_it_was[] = { i->task_state, _TASK_STATE_INVALID };
+        bool local = streq(m->store->ops->backend, "local"), pack;
+        _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
+        _cleanup_(host_topology_done) HostTopology numa = {};
         _cleanup_(compute_node_done) ComputeNode node = {};
+        _cleanup_free_ char *placed = NULL;
         ResourceUsage used = {};
-        int r;
+        int fits, r;
 
-        r = read_node(m, t, i->uuid, &node, &used, e);
+        r = read_node(m, t, i->uuid, &node, &used, &numa, e);
         if (r < 0)
                 return r;
-        r = claim_test(&node, &used, i, limits, streq(m->store->ops->backend, "local"), e);
+        pack = config_boolean(config, "compute.packing_host_numa_cells_allocation_strategy");
+        fits = claim_numa(&node, &numa, i, limits, local, pack, &placed, e);
+        if (fits < 0)
+                return fits;
+        r = claim_test(&node, &used, i, limits, local,
+                       fits ? NULL : "Requested instance NUMA topology cannot fit the given host NUMA topology", e);
         if (r < 0)
                 return r;
 
-        r = set_place(i, m->host, node.hypervisor_hostname);
+        r = placed ? instance_set_numa_topology(i, placed) : 0;
+        if (r >= 0)
+                r = set_place(i, m->host, node.hypervisor_hostname);
         if (r < 0)
                 return r;
         r = m->store->ops->instance_save(m->store, i, as_it_was, e);
         if (r > 0)
                 return 0;
         (void) set_place(i, NULL, NULL);
+        clear_numa(i);
         if (r == 0)
                 return exception_setf(e, EXC_INSTANCE_NOT_FOUND, "Instance %s could not be found.", i->uuid);
         return exception_is_set(e) ? r : exception_set_errno(e, r, "Cannot save the instance");
@@ -265,6 +333,7 @@ static int take_out(ComputeManager *m, const char *uuid) {
                 const TaskState as_it_is[] = { row.task_state, _TASK_STATE_INVALID };
 
                 (void) set_place(&row, NULL, NULL);
+                clear_numa(&row);
                 r = m->store->ops->instance_save(m->store, &row, as_it_is, &e);
                 if (r != -ESTALE || n + 1 == SAVE_TRIES)
                         return r;
@@ -278,8 +347,10 @@ Claim *claim_abort(Claim *c, Instance *i) {
                 return NULL;
 
         log_debug("Aborting claim of instance %s.", c->uuid);
-        if (i)
+        if (i) {
                 (void) set_place(i, NULL, NULL);
+                clear_numa(i);
+        }
         pthread_mutex_lock(&c->manager->resources_lock);
         r = take_out(c->manager, c->uuid);
         pthread_mutex_unlock(&c->manager->resources_lock);

@@ -13,6 +13,7 @@
 #include "objects/context.h"
 #include "objects/exception.h"
 #include "objects/instance.h"
+#include "objects/numa.h"
 
 typedef struct Claim Claim;
 
@@ -21,6 +22,8 @@ typedef struct Claim Claim;
  *       them; NULL, {} and null are none. Wrong types: InvalidInput.
  *   with the store `local` nobody in front of us has counted, so also (total - reserved) * ratio of the host, and that no
  *       instance is larger than the host.
+ *   its NUMA topology, if it has one and the host tells of nodes: each of its cells on a node of its own, with room there as Nova reckons it,
+ *       CPUs of its own and pages chosen. Where they are is then in the instance's numa_topology.
  * Too little: -ENOSPC with ComputeResourcesUnavailable that names each resource, what is free and what was asked for. Then
  * host, launched_on and node are set in @i and its row, which is saved whole if its task_state is still @i's: otherwise
  * -ESTALE with UnexpectedTaskStateError. No such row: InstanceNotFound. A node that this host has not:
@@ -36,6 +39,11 @@ Claim *claim_abort(Claim *c, Instance *i);
 DEFINE_CLEANUP(Claim *, claim_end)
 
 /* What a claim tests, pure: @node with its totals, reservations and ratios; @used by other instances, reservations not
- * included; @local as above. Returns 0, -ENOSPC or -EINVAL with @e. */
-int claim_test(const ComputeNode *node, const ResourceUsage *used, const Instance *i, const json_t *limits, bool local,
+ * included; @local as above; @numa: a reason why its NUMA topology does not fit, or NULL. Returns 0, -ENOSPC or -EINVAL with @e. */
+int claim_test(const ComputeNode *node, const ResourceUsage *used, const Instance *i, const json_t *limits, bool local, const char *numa,
+               NovaException *e);
+/* Where the NUMA topology of @i goes on @host, which has what the others take: *ret its text with the places, malloc'ed, or NULL if there
+ * is nothing to place. Limits as above: {"numa_topology": NUMATopologyLimits}; with @local and none those of @node's ratios. 1; 0: it does not
+ * fit; -EINVAL with @e, -ENOMEM. */
+int claim_numa(const ComputeNode *node, const HostTopology *host, const Instance *i, const json_t *limits, bool local, bool pack, char **ret,
                NovaException *e);

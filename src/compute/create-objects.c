@@ -209,7 +209,7 @@ json_t *create_instance_object(const NewInstance *n) {
                                 "security_groups", list_of("SecurityGroupList", NULL), "tags", list_of("TagList", NULL), "pci_requests",
                                 object_of("InstancePCIRequests", json_pack("{s:s, s:[]}", "instance_uuid", n->uuid, "requests")), "keypairs",
                                 list_of("KeyPairList", TAKE_PTR(keypairs)))) < 0 ||
-            add_nulls(data) < 0) {
+            add_nulls(data) < 0 || (n->numa && json_object_set_new(data, "numa_topology", json_deep_copy(n->numa)) < 0)) {
                 json_decref(keypairs);
                 return NULL;
         }
@@ -310,7 +310,8 @@ json_t *create_request_spec(const NewInstance *n) {
             add(data, json_pack("{s:s, s:s, s:s?, s:i, s:n, s:n, s:n, s:n, s:n, s:n, s:{}, s:[], s:b}", "project_id", strempty(p->project),
                                 "user_id", strempty(p->user), "availability_zone", p->availability_zone, "num_instances", 1, "numa_topology",
                                 "ignore_hosts", "force_hosts", "force_nodes", "retry", "instance_group", "scheduler_hints",
-                                "requested_resources", "is_bfv", 0)) < 0)
+                                "requested_resources", "is_bfv", 0)) < 0 ||
+            (n->numa && json_object_set_new(data, "numa_topology", json_deep_copy(n->numa)) < 0))
                 return NULL;
         return object_of("RequestSpec", TAKE_PTR(data));
 }

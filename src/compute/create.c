@@ -7,6 +7,7 @@
 #include "compute/build.h"
 #include "compute/flavor.h"
 #include "compute/host.h"
+#include "compute/numa-constraints.h"
 #include "image/image.h"
 #include "network/declared.h"
 
@@ -205,6 +206,19 @@ static int check_as_build(ComputeManager *m, const json_t *args, const char *uui
         return r < 0 ? r : build_request_read(args, &i, &request, e);
 }
 
+/* As Nova's API works it out of flavor and image. */
+static int want_numa(const NewInstance *n, json_t **ret, NovaException *e) {
+        _cleanup_(guest_topology_done) GuestTopology t = {};
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = numa_constraints(n->flavor->extra_specs, json_object_get(n->image, "properties"), n->flavor->vcpus, n->flavor->memory_mib, &t, e);
+        if (r <= 0)
+                return r;
+        text = guest_topology_text(&t);
+        return text ? json_parse(text, strlen(text), ret, NULL, 0) : -ENOMEM;
+}
+
 static int make(ComputeManager *m, const CreateProperties *p, const NewInstance *n, json_t **ret, NovaException *e) {
         json_auto_t *args = NULL;
         int r;
@@ -225,7 +239,7 @@ int compute_run_make_build_request(Operation *o, json_t **ret, NovaException *e)
         ComputeManager *m = manager_to_compute(o->manager);
         _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
         _cleanup_(flavor_table_done) FlavorTable flavors = {};
-        json_auto_t *image = NULL, *networks = NULL, *keypair = NULL;
+        json_auto_t *image = NULL, *networks = NULL, *keypair = NULL, *numa = NULL;
         char uuid[UUID_TEXT_MAX];
         CreateProperties p;
         Flavor custom = {};
@@ -254,7 +268,10 @@ int compute_run_make_build_request(Operation *o, json_t **ret, NovaException *e)
                 n.image = image;
                 n.networks = networks;
                 n.keypair = keypair;
-                r = make(m, &p, &n, ret, e);
+                r = want_numa(&n, &numa, e);
+                n.numa = numa;
+                if (r >= 0)
+                        r = make(m, &p, &n, ret, e);
         }
         json_decref(custom.extra_specs);
         return r;

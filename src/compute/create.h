@@ -61,6 +61,7 @@ typedef struct NewInstance {
         const json_t *image;            /* Nova's dictionary */
         const json_t *networks;         /* [{network_id, address}], or NULL: those Nova would choose */
         json_t *keypair;                /* a KeyPair, or NULL */
+        const json_t *numa;             /* an InstanceNUMATopology, or NULL */
 } NewInstance;
 json_t *create_instance_object(const NewInstance *n);
 json_t *create_request_spec(const NewInstance *n);

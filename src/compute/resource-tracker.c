@@ -67,6 +67,51 @@ void resource_usage_add(ResourceUsage *u, const Instance *i) {
         add(&u->local_gb, i->swap_mb / MIB_PER_GIB);
 }
 
+void resource_usage_add_numa(HostTopology *host, const Instance *i) {
+        _cleanup_(guest_topology_done) GuestTopology guest = {};
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+        int r;
+
+        if (host->n == 0)
+                return;
+        r = guest_topology_read(i->numa_topology, &guest, &e);
+        if (r < 0)
+                log_warning("The NUMA topology of instance %s does not count: %s", i->uuid, failure_text(r, &e));
+        else if (r > 0)
+                numa_usage_add(host, &guest);
+}
+
+/* The hypervisor's view has no usage in it. */
+static int compute_numa(ComputeNode *node, const InstanceList *instances, bool first) {
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+        _cleanup_(host_topology_done) HostTopology host = {};
+        char *text;
+        int r;
+
+        r = host_topology_read(node->numa_topology, &host, &e);
+        if (r == -EINVAL)
+                log_warning("The NUMA topology of %s is kept as the driver tells it: %s", strempty(node->hypervisor_hostname), strempty(e.message));
+        if (r <= 0)
+                return r == -ENOMEM ? r : 0;
+        for (size_t n = 0; n < host.n; n++) {
+                HostCell *c = &host.cells[n];
+
+                c->memory_usage = c->cpu_usage = 0;
+                CPU_ZERO(&c->pinned);
+                for (size_t p = 0; p < c->n_pages; p++)
+                        c->pages[p].used = 0;
+        }
+        for (size_t n = 0; n < instances->n; n++)
+                if (resource_usage_counts(&instances->items[n], node->hypervisor_hostname, first))
+                        resource_usage_add_numa(&host, &instances->items[n]);
+        text = host_topology_text(&host);
+        if (!text)
+                return -ENOMEM;
+        free(node->numa_topology);
+        node->numa_topology = text;
+        return 0;
+}
+
 static int64_t difference(int64_t total, int64_t used) {
         int64_t n;
 
@@ -131,6 +176,8 @@ int resource_tracker_compute(ComputeNode *node, const InstanceList *instances, b
                 if (r >= 0)
                         r = count(stats, "num_proj_", i->project_id ? i->project_id : "None");
         }
+        if (r >= 0)
+                r = compute_numa(node, instances, first);
         if (r < 0)
                 return r;
 

@@ -5,6 +5,7 @@
 #include "objects/compute-node.h"
 #include "objects/context.h"
 #include "objects/instance.h"
+#include "objects/numa.h"
 
 typedef struct ComputeManager ComputeManager;
 
@@ -26,6 +27,8 @@ typedef struct ResourceUsage {
         int64_t vcpus, memory_mb, local_gb;
 } ResourceUsage;
 void resource_usage_add(ResourceUsage *u, const Instance *i);
+/* And of its NUMA nodes; what cannot be read counts nothing, and the log says so. */
+void resource_usage_add_numa(HostTopology *host, const Instance *i);
 /* Whether @i counts on the node of that name (zed 4.3 step 6); @first: those without a node are this one's. */
 bool resource_usage_counts(const Instance *i, const char *node, bool first);
 /* What is reserved of @node, and each ratio: the configured one if set, else its own, else the initial one. */

@@ -137,7 +137,7 @@ const Option options_compute[] = {
                 PLANNED),
         LIST("image_type_exclude_list", NULL, "Image formats this host does not take."),
         LIST("vmdk_allowed_types", "streamOptimized, monolithicSparse", "Kinds of VMDK images that are taken."),
-        BOOLEAN("packing_host_numa_cells_allocation_strategy", "false", "Fill one NUMA node before the next.", PLANNED),
+        BOOLEAN("packing_host_numa_cells_allocation_strategy", "false", "Fill one NUMA node before the next.", RELOADABLE),
 #undef GROUP
 
 #define GROUP "conductor"

@@ -35,6 +35,7 @@ static const Column instance_columns[] = {
         { "volume_backed", COLUMN_BOOLEAN, FIELD(volume_backed) },
         { "cleaned", COLUMN_BOOLEAN, FIELD(cleaned) },
         { "network_info", COLUMN_TEXT, FIELD(network_info) },
+        { "numa_topology", COLUMN_TEXT, FIELD(numa_topology) },
         { "launched_at", COLUMN_TIME, FIELD(launched_at) },
         { "terminated_at", COLUMN_TIME, FIELD(terminated_at) },
         { "created_at", COLUMN_TIME, FIELD(created_at), .flags = COLUMN_FIXED },

@@ -137,12 +137,15 @@ static int read_member(Instance *i, size_t n, const json_t *v, NovaException *e)
 /* The members that come from nested objects. */
 static int read_nested(Instance *i, NovaException *e) {
         const json_t *flavor = instance_flavor(i), *cache = instance_nested(i, "info_cache"), *info;
+        const json_t *numa = instance_field(i, "numa_topology");
         const char *name;
 
         name = json_member_string(flavor, "name");
         if (name && !(i->flavor_name = strdup(name)))
                 return -ENOMEM;
         i->swap_mb = json_member_integer(flavor, "swap", 0);
+        if (json_is_object(numa) && !(i->numa_topology = json_text(numa)))
+                return -ENOMEM;
 
         info = json_object_get(cache, "network_info");
         if (json_is_string(info))
@@ -360,6 +363,24 @@ int instance_set_field(Instance *i, const char *field, json_t *value) {
                 return 0;
         }
         return json_object_set_new(data, field, value) < 0 ? -ENOMEM : 0;
+}
+
+int instance_set_numa_topology(Instance *i, const char *text) {
+        json_t *value = NULL;
+        char *copy = text ? strdup(text) : NULL;
+        int r = text && !copy ? -ENOMEM : 0;
+
+        if (r >= 0 && text)
+                r = json_parse(text, strlen(text), &value, NULL, 0);
+        if (r >= 0)
+                r = instance_set_field(i, "numa_topology", text ? value : json_null());
+        if (r < 0) {
+                free(copy);
+                return r;
+        }
+        free(i->numa_topology);
+        i->numa_topology = copy;
+        return 0;
 }
 
 const json_t *instance_nested(const Instance *i, const char *field) {

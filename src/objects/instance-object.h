@@ -35,6 +35,8 @@ const char *instance_text(const Instance *i, const char *field);                
 int64_t instance_number(const Instance *i, const char *field, int64_t otherwise);
 /* Sets a field of ->object, made if there is none. Steals @value; NULL unsets. -ENOMEM. */
 int instance_set_field(Instance *i, const char *field, json_t *value);
+/* The InstanceNUMATopology, here and in ->object: JSON text, which is copied; NULL = none. 0 or -errno, then nothing is changed. */
+int instance_set_numa_topology(Instance *i, const char *text);
 /* The data of a nested object ("flavor", "info_cache", …), or NULL. */
 const json_t *instance_nested(const Instance *i, const char *field);
 

@@ -18,6 +18,7 @@ static const size_t instance_texts[] = {
         offsetof(Instance, availability_zone),
         offsetof(Instance, flavor_name),
         offsetof(Instance, network_info),
+        offsetof(Instance, numa_topology),
 };
 
 static const size_t instance_values[] = {

@@ -28,6 +28,7 @@ typedef struct Instance {
         bool locked;
         bool volume_backed;             /* its root disk is a volume: root_gb does not count */
         char *network_info;             /* JSON text of the info cache, or NULL */
+        char *numa_topology;            /* JSON text of its InstanceNUMATopology, or NULL; also in object (instance_set_numa_topology) */
         json_t *object;                 /* the Instance primitive this was made of, or NULL: fields we do not name are kept there */
         usec_t created_at, updated_at, launched_at, terminated_at, deleted_at;
         bool deleted, cleaned;

@@ -7,6 +7,8 @@
 #include "basic/id.h"
 #include "config.h"
 
+#define CPUS_TEXT_MAX (NUMA_CPUS_MAX * 5)
+
 /* libvirt makes files of it: no slash, no control characters. */
 static int check_names(const Instance *i, NovaException *e) {
         if (!uuid_is_valid(strempty(i->uuid)))
@@ -138,10 +140,101 @@ static void write_clock(XmlWriter *w, const DomainRequest *q) {
         xml_end(w);
 }
 
+/* "0-3,8". */
+static const char *cpus_text(const cpu_set_t *s, char *buf, size_t size) {
+        size_t at = 0;
+
+        *buf = '\0';
+        for (size_t n = 0; n < NUMA_CPUS_MAX && at < size; n++) {
+                size_t to = n;
+
+                if (!CPU_ISSET(n, s))
+                        continue;
+                while (to + 1 < NUMA_CPUS_MAX && CPU_ISSET(to + 1, s))
+                        to++;
+                at += (size_t) (to > n ? snprintf(buf + at, size - at, "%s%zu-%zu", at > 0 ? "," : "", n, to)
+                                       : snprintf(buf + at, size - at, "%s%zu", at > 0 ? "," : "", n));
+                n = to;
+        }
+        return buf;
+}
+
+static void write_cells(XmlWriter *w, const DomainRequest *q, const GuestTopology *t) {
+        char cpus[CPUS_TEXT_MAX];
+
+        xml_begin(w, "numa");
+        for (size_t n = 0; n < t->n; n++) {
+                cpu_set_t all;
+
+                CPU_OR(&all, &t->cells[n].cpus, &t->cells[n].pcpus);
+                xml_empty(w, "cell", "id", XML_DECIMAL((int64_t) n), "cpus", cpus_text(&all, cpus, sizeof cpus), "memory",
+                          XML_DECIMAL(t->cells[n].memory_mb * 1024), "memAccess", q->properties->page_kib > 0 ? "shared" : NULL);
+        }
+        xml_end(w);
+}
+
+static const HostCell *host_cell(const DomainRequest *q, int64_t id) {
+        for (size_t n = 0; n < q->host->numa.n; n++)
+                if (q->host->numa.cells[n].id == id)
+                        return &q->host->numa.cells[n];
+        return NULL;
+}
+
+/* What each vCPU may run on: the host's CPU that is its own, or all that are for floating ones on its node. The emulator runs on all of
+ * them, or where it was given CPUs on these. Nothing on a host that told no nodes when it was claimed. */
+static void write_pins(XmlWriter *w, const DomainRequest *q, const GuestTopology *t) {
+        char text[CPUS_TEXT_MAX];
+        cpu_set_t all;
+
+        CPU_ZERO(&all);
+        for (size_t n = 0; n < t->n; n++)
+                for (size_t vcpu = 0; vcpu < NUMA_CPUS_MAX; vcpu++) {
+                        const GuestCell *c = &t->cells[n];
+                        const HostCell *h = host_cell(q, c->id);
+                        cpu_set_t on;
+
+                        CPU_ZERO(&on);
+                        if (CPU_ISSET(vcpu, &c->pcpus) && c->pins[vcpu] >= 0)
+                                CPU_SET((size_t) c->pins[vcpu], &on);
+                        else if (CPU_ISSET(vcpu, &c->cpus) && h)
+                                on = h->cpus;
+                        else
+                                continue;
+                        CPU_OR(&all, &all, &on);
+                        if (CPU_COUNT(&on) > 0)
+                                xml_empty(w, "vcpupin", "vcpu", XML_DECIMAL((int64_t) vcpu), "cpuset", cpus_text(&on, text, sizeof text));
+                }
+        if (t->n > 0 && t->cells[0].has_reserved)
+                all = t->cells[0].reserved;
+        if (CPU_COUNT(&all) > 0)
+                xml_empty(w, "emulatorpin", "cpuset", cpus_text(&all, text, sizeof text));
+}
+
+static void write_memory_places(XmlWriter *w, const DomainRequest *q, const GuestTopology *t) {
+        char text[CPUS_TEXT_MAX];
+        cpu_set_t nodes;
+
+        CPU_ZERO(&nodes);
+        for (size_t n = 0; n < t->n; n++)
+                if (!host_cell(q, t->cells[n].id) || t->cells[n].id < 0 || t->cells[n].id >= NUMA_CPUS_MAX)
+                        return;
+                else
+                        CPU_SET((size_t) t->cells[n].id, &nodes);
+        xml_begin(w, "numatune");
+        xml_empty(w, "memory", "mode", "strict", "nodeset", cpus_text(&nodes, text, sizeof text));
+        for (size_t n = 0; n < t->n; n++)
+                xml_empty(w, "memnode", "cellid", XML_DECIMAL((int64_t) n), "mode", "strict", "nodeset", XML_DECIMAL(t->cells[n].id));
+        xml_end(w);
+}
+
 /* The CPUs of a cell: "0-3". */
-static void write_numa(XmlWriter *w, const DomainRequest *q) {
+static void write_numa(XmlWriter *w, const DomainRequest *q, const GuestTopology *t) {
         const int64_t n = q->properties->numa_nodes, each = q->instance->vcpus / MAX(n, 1);
 
+        if (t->n > 0) {
+                write_cells(w, q, t);
+                return;
+        }
         if (n == 0)
                 return;
         xml_begin(w, "numa");
@@ -158,7 +251,7 @@ static void write_numa(XmlWriter *w, const DomainRequest *q) {
         xml_end(w);
 }
 
-static void write_cpu(XmlWriter *w, const DomainRequest *q) {
+static void write_cpu(XmlWriter *w, const DomainRequest *q, const GuestTopology *t) {
         const GuestProperties *p = q->properties;
         const char *mode = q->options->cpu_mode ?: streq(q->host->virt_type, "kvm") ? "host-model" : "none";
         bool none = streq(mode, "none"), custom = streq(mode, "custom");
@@ -169,14 +262,14 @@ static void write_cpu(XmlWriter *w, const DomainRequest *q) {
         xml_empty(w, "topology", "sockets", XML_DECIMAL(p->sockets), "cores", XML_DECIMAL(p->cores), "threads", XML_DECIMAL(p->threads));
         for (char **f = q->options->cpu_flags; !none && *f; f++)
                 xml_empty(w, "feature", "policy", **f == '-' ? "disable" : "require", "name", **f == '-' || **f == '+' ? *f + 1 : *f);
-        write_numa(w, q);
+        write_numa(w, q, t);
         xml_end(w);
 }
 
-static void write_tuning(XmlWriter *w, const DomainRequest *q) {
+static void write_tuning(XmlWriter *w, const DomainRequest *q, const GuestTopology *t) {
         const GuestProperties *p = q->properties;
 
-        if (p->cpu_shares > 0 || p->cpu_period > 0 || p->cpu_quota > 0) {
+        if (p->cpu_shares > 0 || p->cpu_period > 0 || p->cpu_quota > 0 || (t->n > 0 && q->host->numa.n > 0)) {
                 xml_begin(w, "cputune");
                 if (p->cpu_shares > 0)
                         xml_element(w, XML_DECIMAL(p->cpu_shares), "shares");
@@ -184,8 +277,11 @@ static void write_tuning(XmlWriter *w, const DomainRequest *q) {
                         xml_element(w, XML_DECIMAL(p->cpu_quota), "quota");
                 if (p->cpu_period > 0)
                         xml_element(w, XML_DECIMAL(p->cpu_period), "period");
+                write_pins(w, q, t);
                 xml_end(w);
         }
+        if (t->n > 0)
+                write_memory_places(w, q, t);
         if (p->page_kib > 0 || p->locked_memory) {
                 xml_begin(w, "memoryBacking");
                 if (p->page_kib > 0) {
@@ -202,8 +298,12 @@ static void write_tuning(XmlWriter *w, const DomainRequest *q) {
 }
 
 static int write_domain(XmlWriter *w, const DomainRequest *q, NovaException *e) {
+        _cleanup_(guest_topology_done) GuestTopology topology = {};
         int r;
 
+        r = guest_topology_read(q->instance->numa_topology, &topology, e);
+        if (r < 0)
+                return r;
         xml_begin(w, "domain", "type", q->host->virt_type);
         xml_element(w, q->instance->uuid, "uuid");
         xml_element(w, q->instance->name, "name");
@@ -214,10 +314,10 @@ static int write_domain(XmlWriter *w, const DomainRequest *q, NovaException *e) 
         xml_end(w);
         write_sysinfo(w, q);
         write_os(w, q);
-        write_tuning(w, q);
+        write_tuning(w, q, &topology);
         write_features(w, q);
         write_clock(w, q);
-        write_cpu(w, q);
+        write_cpu(w, q, &topology);
         r = domain_write_devices(w, q, e);
         xml_end(w);
         return r;

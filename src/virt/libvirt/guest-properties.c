@@ -387,11 +387,32 @@ static int read_pages(const Wishes *w, GuestProperties *p) {
         return 0;
 }
 
+/* What the claim has settled for it. */
+static int read_settled(const Wishes *w, const GuestTopology *t, GuestProperties *p) {
+        const uint64_t *sizes = w->host->page_sizes_kib;
+
+        if (!guest_topology_is_pinned(t))
+                return exception_setf(w->e, EXC_INVALID, "Instance %s wants CPUs of its own, and was given none", strempty(w->i->uuid));
+        p->numa_nodes = (int64_t) t->n;
+        for (size_t n = 0; n < t->n; n++)
+                if (t->cells[n].page_kib > 0 && (uint64_t) t->cells[n].page_kib != sizes[0])
+                        p->page_kib = (uint64_t) t->cells[n].page_kib;
+        return spec_boolean(w, "hw:locked_memory", false);
+}
+
 static int read_placement(const Wishes *w, GuestProperties *p) {
+        _cleanup_(guest_topology_done) GuestTopology topology = {};
         const char *policy = instance_extra_spec(w->i, "hw:cpu_policy") ?: property(w, "hw_cpu_policy");
         int64_t nodes = 0;
         int r;
 
+        r = guest_topology_read(w->i->numa_topology, &topology, w->e);
+        if (r > 0) {
+                r = read_settled(w, &topology, p);
+                p->locked_memory = r > 0;
+        }
+        if (r != 0 || p->numa_nodes > 0)
+                return MIN(r, 0);
         if (policy && !streq(policy, "shared"))
                 return exception_setf(w->e, EXC_INVALID, "Instance %s wants the CPU policy '%s': guests with CPUs of their own are not supported by this host",
                                       strempty(w->i->uuid), policy);

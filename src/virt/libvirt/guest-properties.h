@@ -7,6 +7,7 @@
 
 #include "objects/exception.h"
 #include "objects/instance.h"
+#include "objects/numa.h"
 
 #define PAGE_SIZES_MAX 8
 
@@ -17,6 +18,7 @@ typedef struct GuestHost {
         uint64_t page_sizes_kib[PAGE_SIZES_MAX];        /* ascending; 0 ends */
         bool direct_io;                         /* O_DIRECT works where disks are */
         bool has_uefi;                          /* libvirt finds firmware for it; looked at when asked for only */
+        HostTopology numa;                      /* of guests that have a place in it only; else empty */
 } GuestHost;
 
 typedef enum FirmwareType { FIRMWARE_BIOS, FIRMWARE_UEFI } FirmwareType;
@@ -40,7 +42,7 @@ typedef struct GuestProperties {
         int64_t serial_ports;
         int64_t sockets, cores, threads;
         uint64_t page_kib;                      /* 0 = ordinary pages */
-        int64_t numa_nodes;                     /* 0 = none shown to the guest */
+        int64_t numa_nodes;                     /* 0 = none shown to the guest; with a topology, its cells */
         bool locked_memory;
         bool hide_hypervisor, no_pmu, has_pmu;
         bool hpet;

@@ -81,6 +81,25 @@ static bool has_uefi(const LibvirtUse *u, const GuestHost *h) {
         return false;
 }
 
+/* The nodes that its cells may be on. */
+static int read_numa(GuestRequest *g, const Capabilities *c, NovaException *e) {
+        LibvirtDriver *d = g->u->d;
+        _cleanup_free_ char *text = NULL;
+        virNodeInfo info;
+        CpuSet online;
+        int r;
+
+        if (isempty(g->xml.instance->numa_topology))
+                return 0;
+        if (virNodeGetInfo(g->u->connection, &info) < 0)
+                return libvirt_failed(g->u, "The host's processors", NULL, e);
+        (void) libvirt_online_cpus(g->u, &info, &online);
+        r = capabilities_numa_topology(c, &online, d->has_shared ? &d->shared : NULL, d->has_dedicated ? &d->dedicated : NULL, &text);
+        if (r > 0)
+                r = host_topology_read(text, &g->host.numa, e);
+        return r < 0 && !exception_is_set(e) ? exception_set_errno(e, r, "The NUMA topology of the host") : r;
+}
+
 static int read_host(GuestRequest *g, const char *text, const json_t *image_meta, NovaException *e) {
         LibvirtDriver *d = g->u->d;
         Capabilities c = {};
@@ -98,7 +117,10 @@ static int read_host(GuestRequest *g, const char *text, const json_t *image_meta
         else
                 g->host.virt_type = best_virt_type(&c, strempty(g->arch));
         set_page_sizes(&g->host, &c);
+        r = read_numa(g, &c, e);
         capabilities_done(&c);
+        if (r < 0)
+                return r;
         if (!g->arch)
                 return exception_set_errno(e, -ENOMEM, "The capabilities of the host");
 
@@ -182,6 +204,7 @@ void guest_request_done(GuestRequest *g) {
         free(g->kept.boot);
         free(g->directory);
         free(g->arch);
+        host_topology_done(&g->host.numa);
         json_decref(g->network_info);
         *g = (GuestRequest){};
 }

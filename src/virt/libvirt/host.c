@@ -57,7 +57,7 @@ static int libvirt_get_available_nodes(ComputeDriver *driver, char ***ret, NovaE
 }
 
 /* The CPUs that are online; where the hypervisor does not tell which, the first so many of its number. */
-static int online_cpus(const LibvirtUse *u, const virNodeInfo *info, CpuSet *ret) {
+int libvirt_online_cpus(const LibvirtUse *u, const virNodeInfo *info, CpuSet *ret) {
         _cleanup_free_ unsigned char *map = NULL;
         unsigned online;
         int n;
@@ -195,7 +195,7 @@ static int read_host(const LibvirtUse *u, Host *h, NovaException *e) {
         h->type = virConnectGetType(u->connection);
         if (!h->type || virConnectGetVersion(u->connection, &h->version) < 0)
                 return libvirt_failed(u, "The version of the hypervisor", NULL, e);
-        (void) online_cpus(u, &h->info, &h->online);
+        (void) libvirt_online_cpus(u, &h->info, &h->online);
         h->vcpus = count_vcpus(u->d, &h->online, e);
         if (h->vcpus < 0)
                 return (int) h->vcpus;

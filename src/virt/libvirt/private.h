@@ -124,6 +124,8 @@ struct LibvirtUse {
         bool patient;                   /* inside a call that may take any time */
         LibvirtUse *next, **link;
 };
+/* The CPUs that are online (host.c); how many. */
+int libvirt_online_cpus(const LibvirtUse *u, const virNodeInfo *info, CpuSet *ret);
 /* Fills @u, which libvirt_use_done ends. Waits while a connection is opened; within another use of the same thread it has the
  * connection of that. Returns u->r. */
 int libvirt_use(LibvirtUse *u, ComputeDriver *driver, const char *method, NovaException *e);

@@ -9,6 +9,7 @@
 
 #include "basic/json.h"
 #include "fixture.h"
+#include "objects/instance-object.h"
 
 static void a_claim_needs_room_for_each_resource(void **state _unused_) {
         static const struct {
@@ -66,7 +67,7 @@ static void a_claim_needs_room_for_each_resource(void **state _unused_) {
                 };
                 _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
                 json_auto_t *limits = rows[n].limits ? json_loads(rows[n].limits, 0, NULL) : NULL;
-                int r = claim_test(&node, &rows[n].used, &rows[n].instance, limits, rows[n].local, &e);
+                int r = claim_test(&node, &rows[n].used, &rows[n].instance, limits, rows[n].local, NULL, &e);
 
                 if ((rows[n].message ? r >= 0 : r != 0) || !streq_ptr(rows[n].message, e.message))
                         fail_msg("%s: %d, %s", rows[n].what, r, e.message ? e.message : "no exception");
@@ -245,6 +246,64 @@ static void failed_builds_are_not_counted_when_that_is_off(void **state _unused_
         assert_int_equal(fixture_query(f, "SELECT CAST(json_extract(stats, '$.failed_builds') AS INTEGER) FROM compute_nodes"), 0);
 }
 
+/* Two nodes of two CPUs for guests that have their own. */
+#define NUMA_HOST "{\"cells\": [{\"id\": 0, \"memory\": 2048, \"cpuset\": [], \"pcpuset\": [0, 1], \"siblings\": [[0], [1]], \"mempages\": []}," \
+        " {\"id\": 1, \"memory\": 4096, \"cpuset\": [], \"pcpuset\": [2, 3], \"siblings\": [[2], [3]], \"mempages\": []}]}"
+#define NUMA_GUEST "{\"cells\": [{\"id\": 0, \"memory\": 512, \"cpuset\": [], \"pcpuset\": [0, 1], \"cpu_policy\": \"dedicated\"}]}"
+
+static int64_t placed(Fixture *f, int cell, int cpu) {
+        char sql[300];
+
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM instances WHERE json_extract(numa_topology, '$.cells[0].id') = %d"
+                 " AND json_extract(object, '$.\"nova_object.data\".numa_topology.cells[0].cpu_pinning_raw.0') = %d", cell, cpu);
+        return fixture_query(f, sql);
+}
+
+static int64_t pinned(Fixture *f, int cell) {
+        char sql[200];
+
+        snprintf(sql, sizeof sql, "SELECT json_array_length(json_extract(numa_topology, '$.cells[%d].pinned_cpus')) FROM compute_nodes", cell);
+        return fixture_query(f, sql);
+}
+
+static void numa_cells_are_claimed_counted_and_given_back(void **state _unused_) {
+        _fixture_ Fixture *f = ready(NULL);
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+        Claim *claims[3] = {};
+        Instance i[3] = {};
+
+        assert_int_equal(resource_tracker_update(f->m, f->context, &e), 0);
+        free(f->m->tracked_nodes[0].view.numa_topology);
+        f->m->tracked_nodes[0].view.numa_topology = strdup(NUMA_HOST);
+        for (unsigned n = 0; n < 3; n++) {
+                new_instance(f, n, &i[n]);
+                assert_int_equal(instance_set_numa_topology(&i[n], NUMA_GUEST), 0);
+        }
+        /* The one with more memory first. */
+        assert_int_equal(claim_begin(f->m, f->context, &i[0], NULL, &claims[0], &e), 0);
+        assert_int_equal(placed(f, 1, 2), 1);
+        assert_int_equal(claim_begin(f->m, f->context, &i[1], NULL, &claims[1], &e), 0);
+        assert_int_equal(placed(f, 0, 0), 1);
+        fixture_settle(f);
+        assert_int_equal(pinned(f, 0), 2);
+        assert_int_equal(pinned(f, 1), 2);
+        assert_int_equal(claim_begin(f->m, f->context, &i[2], NULL, &claims[2], &e), -ENOSPC);
+        assert_string_equal(e.message, "Insufficient compute resources: Requested instance NUMA topology cannot fit the given host NUMA topology.");
+
+        claims[0] = claim_abort(claims[0], &i[0]);
+        fixture_settle(f);
+        assert_int_equal(pinned(f, 1), 0);
+        assert_int_equal(placed(f, 1, 2), 0);
+        exception_done(&e);
+        assert_int_equal(claim_begin(f->m, f->context, &i[2], NULL, &claims[2], &e), 0);
+        assert_int_equal(placed(f, 1, 2), 1);
+        for (unsigned n = 0; n < 3; n++) {
+                (void) claim_end(claims[n]);
+                instance_done(&i[n]);
+        }
+        fixture_settle(f);
+}
+
 typedef struct Racer {
         Fixture *f;
         Instance i;
@@ -321,6 +380,7 @@ int main(void) {
                 cmocka_unit_test(a_claim_yields_to_a_task_that_came_first),
                 cmocka_unit_test(a_claim_for_no_row_or_no_node_says_which),
                 cmocka_unit_test(a_claim_of_a_process_that_died_still_counts),
+                cmocka_unit_test(numa_cells_are_claimed_counted_and_given_back),
                 cmocka_unit_test(claims_at_once_never_take_more_than_there_is),
                 cmocka_unit_test(failed_builds_are_not_counted_when_that_is_off),
                 cmocka_unit_test(failed_builds_are_counted_until_one_succeeds),

@@ -39,6 +39,7 @@ typedef struct Case {
 } Case;
 
 static void case_done(Case *c) {
+        host_topology_done(&c->host.numa);
         guest_options_done(&c->options);
         instance_done(&c->instance);
         context_unref(c->context);
@@ -71,6 +72,13 @@ static void set_instance(Instance *i, const json_t *j) {
                 assert_int_equal(json_object_set(metadata, name, value), 0);
         }
         assert_int_equal(instance_set_field(i, "system_metadata", metadata), 0);
+        value = json_object_get(j, "numa_topology");
+        if (value) {
+                char *numa = json_dumps(value, 0);
+
+                assert_int_equal(instance_set_numa_topology(i, numa), 0);
+                free(numa);
+        }
         value = json_object_get(j, "extra_specs");
         assert_int_equal(instance_set_field(i, "flavor", json_pack("{s:s, s:s, s:s, s:{s:O?}}", "nova_object.name", "Flavor", "nova_object.namespace",
                                                                    "nova", "nova_object.version", "1.2", "nova_object.data", "extra_specs", value)), 0);
@@ -108,6 +116,13 @@ static void case_read(Case *c, const char *text) {
         c->host = (GuestHost){ .arch = json_member_string(c->json, "arch") ?: "x86_64", .virt_type = json_member_string(c->json, "virt_type") ?: "kvm",
                                .page_sizes_kib = { 4, 2048, 1048576 }, .direct_io = true, .has_uefi = json_member_boolean(c->json, "has_uefi", true) };
         set_instance(&c->instance, json_object_get(c->json, "instance"));
+        value = json_object_get(c->json, "host_numa");
+        if (value) {
+                char *numa = json_dumps(value, 0);
+
+                assert_int_equal(host_topology_read(numa, &c->host.numa, NULL), 1);
+                free(numa);
+        }
         c->request = (DomainRequest){
                 .options = &c->options, .host = &c->host, .properties = &c->properties, .instance = &c->instance,
                 .directory = "/var/lib/nova/instances/" UUID, .network_info = json_object_get(c->json, "network_info"),
