@@ -69,6 +69,7 @@ static int test(FILE *f, const Resource *resource, const json_t *limits, bool lo
 
 int claim_test(const ComputeNode *node, const ResourceUsage *used, const Instance *i, const json_t *limits, bool local, const char *numa,
                NovaException *e) {
+        _cleanup_(host_topology_done) HostTopology cells = {};
         _cleanup_free_ char *reasons = NULL;
         ResourceUsage requested = {};
         size_t size = 0;
@@ -82,6 +83,11 @@ int claim_test(const ComputeNode *node, const ResourceUsage *used, const Instanc
                                       "nothing", i->uuid);
 
         resource_usage_add(&requested, i);
+        r = host_topology_read(node->numa_topology, &cells, e);
+        if (r < 0)
+                return r;
+        resource_usage_add_numa(&requested, &cells, i);
+        r = 0;
         const Resource resources[] = {
                 {
                         .type = "memory", .unit = "MB", .limit_name = "memory_mb", .total = node->memory_mb,
@@ -95,7 +101,7 @@ int claim_test(const ComputeNode *node, const ResourceUsage *used, const Instanc
                 },
                 {
                         .type = "vcpu", .unit = "VCPU", .limit_name = "vcpu", .total = node->vcpus,
-                        .reserved = node->vcpus_reserved, .used = used->vcpus, .requested = requested.vcpus,
+                        .reserved = node->vcpus_reserved, .used = used->vcpus - used->pinned, .requested = requested.vcpus - requested.pinned,
                         .ratio = node->cpu_allocation_ratio,
                 },
         };
@@ -185,7 +191,7 @@ static int read_node(ComputeManager *m, const TrackedNode *t, const char *except
                 if (!streq_ptr(instances.items[n].uuid, except) &&
                     resource_usage_counts(&instances.items[n], node->hypervisor_hostname, t->first)) {
                         resource_usage_add(used, &instances.items[n]);
-                        resource_usage_add_numa(numa, &instances.items[n]);
+                        resource_usage_add_numa(used, numa, &instances.items[n]);
                 }
         return 0;
 }

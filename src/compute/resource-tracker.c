@@ -67,7 +67,15 @@ void resource_usage_add(ResourceUsage *u, const Instance *i) {
         add(&u->local_gb, i->swap_mb / MIB_PER_GIB);
 }
 
-void resource_usage_add_numa(HostTopology *host, const Instance *i) {
+/* Whether it has CPUs for pinned guests that are not for others too. */
+static bool keeps_cpus(const HostTopology *host) {
+        for (size_t n = 0; n < host->n; n++)
+                if (!CPU_EQUAL(&host->cells[n].cpus, &host->cells[n].pcpus))
+                        return true;
+        return false;
+}
+
+void resource_usage_add_numa(ResourceUsage *u, HostTopology *host, const Instance *i) {
         _cleanup_(guest_topology_done) GuestTopology guest = {};
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
         int r;
@@ -77,8 +85,11 @@ void resource_usage_add_numa(HostTopology *host, const Instance *i) {
         r = guest_topology_read(i->numa_topology, &guest, &e);
         if (r < 0)
                 log_warning("The NUMA topology of instance %s does not count: %s", i->uuid, failure_text(r, &e));
-        else if (r > 0)
-                numa_usage_add(host, &guest);
+        if (r <= 0)
+                return;
+        numa_usage_add(host, &guest);
+        for (size_t n = 0; u && n < guest.n && keeps_cpus(host); n++)
+                u->pinned += CPU_COUNT(&guest.cells[n].pcpus);
 }
 
 /* The hypervisor's view has no usage in it. */
@@ -103,7 +114,7 @@ static int compute_numa(ComputeNode *node, const InstanceList *instances, bool f
         }
         for (size_t n = 0; n < instances->n; n++)
                 if (resource_usage_counts(&instances->items[n], node->hypervisor_hostname, first))
-                        resource_usage_add_numa(&host, &instances->items[n]);
+                        resource_usage_add_numa(NULL, &host, &instances->items[n]);
         text = host_topology_text(&host);
         if (!text)
                 return -ENOMEM;

@@ -25,10 +25,12 @@ int resource_tracker_compute(ComputeNode *node, const InstanceList *instances, b
 /* What instances take of a node: root disks on volumes not counted, swap in whole GiB, all sums saturated. */
 typedef struct ResourceUsage {
         int64_t vcpus, memory_mb, local_gb;
+        int64_t pinned;                 /* of the vcpus: those that have a CPU of the host's own set for such (resource_usage_add_numa) */
 } ResourceUsage;
 void resource_usage_add(ResourceUsage *u, const Instance *i);
-/* And of its NUMA nodes; what cannot be read counts nothing, and the log says so. */
-void resource_usage_add_numa(HostTopology *host, const Instance *i);
+/* And of its NUMA nodes; what cannot be read counts nothing, and the log says so. @u: its pinned CPUs are counted there, on a host that keeps
+ * some for them; may be NULL. */
+void resource_usage_add_numa(ResourceUsage *u, HostTopology *host, const Instance *i);
 /* Whether @i counts on the node of that name (zed 4.3 step 6); @first: those without a node are this one's. */
 bool resource_usage_counts(const Instance *i, const char *node, bool first);
 /* What is reserved of @node, and each ratio: the configured one if set, else its own, else the initial one. */

@@ -575,6 +575,39 @@ class Libvirt(EveryVerb, WithVerbs):
         self.alice.do(guest, 'Delete')
 
 
+class Nodes(WithVerbs):
+    """NUMA nodes: libvirt's test driver has two, of 2 and 4 GiB, and all of its three CPUs on the first."""
+    driver = 'libvirt.LibvirtDriver'
+    groups = {'libvirt': {'connection_uri': 'test:///default', 'virt_type': 'test'}}
+    options = {'stub_network': 'true', 'cpu_allocation_ratio': '1.0', 'ram_allocation_ratio': '1.0', 'reserved_host_memory_mb': '0',
+               'flavor': ['name=one,vcpus=1,memory=1024,disk=0,hw:numa_nodes=1', 'name=own,vcpus=1,memory=512,disk=0,hw:cpu_policy=dedicated',
+                          'name=odd,vcpus=3,memory=512,disk=0,hw:numa_nodes=2']}
+
+    def cells(self):
+        text = self.sql('SELECT numa_topology FROM compute_nodes WHERE deleted = 0')[0]['numa_topology']
+        return [tuple(len(d[f]) if isinstance(d[f], list) else d[f] for f in ('cpu_usage', 'memory_usage', 'pinned_cpus'))
+                for d in (c['nova_object.data'] for c in json.loads(text)['nova_object.data']['cells'])]
+
+    def test_what_a_flavor_says_of_nodes_is_claimed_and_given_back(self):
+        eventually(lambda: self.cells() == [(0, 0, 0), (0, 0, 0)], what='the nodes of the host')
+        first, second = (self.root.create(flavor='one') for _ in range(2))
+        eventually(lambda: self.cells() == [(2, 2048, 0), (0, 0, 0)], what='%r' % self.cells())
+        # the host has a CPU and 1 GiB left, but not on one node
+        failed, job = self.root.create(wait=False, flavor='one')
+        ended = self.root.wait_job(job)
+        self.assertEqual((ended.result, ended.details['message']), (
+            'failed', 'Insufficient compute resources: Requested instance NUMA topology cannot fit the given host NUMA topology.'))
+        self.root.do(first, 'Delete')
+        own = self.root.create(flavor='own')
+        eventually(lambda: self.cells() == [(1, 1536, 1), (0, 0, 0)], what='%r' % self.cells())
+        for each in second, own, failed:
+            self.root.do(each, 'Delete')
+        eventually(lambda: self.cells() == [(0, 0, 0), (0, 0, 0)], what='%r' % self.cells())
+
+    def test_what_cannot_be_divided_is_refused_at_once(self):
+        self.assertError(INVALID_ARGS, 'evenly distributed', self.root.create, flavor='odd')
+
+
 class Waiting(WithVerbs):
     """A build that was accepted and had not begun when the daemon ended."""
     options = {'max_concurrent_builds': '1', 'stop_timeout': '5'}

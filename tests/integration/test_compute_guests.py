@@ -1,5 +1,6 @@
 """Real guests of the daemon, asked for by Nova's own client: qemu, emulated, under a libvirt of the test's own (run inside
 tests/lib/with-libvirt). They boot from tests/guest/boot.S, which says on its serial line what becomes of it."""
+import json
 import os
 import shutil
 import signal
@@ -93,6 +94,35 @@ class RealGuests(OnLibvirt):
         self.cloud.wait(guest, 'stopped', seconds=60)
         self.cloud.terminate(guest)
         self.cloud.wait_gone(guest, seconds=60)
+
+    def test_a_guest_with_cpus_of_its_own_runs_on_them(self):
+        """As Nova's API would send it; the node's CPUs are those of this machine."""
+        from nova.virt import hardware
+        flavor = self.cloud.flavor(extra_specs={'hw:cpu_policy': 'dedicated', 'hw:numa_nodes': '1'})
+        topology = hardware.numa_get_constraints(flavor, self.cloud.objects.ImageMeta(properties=self.cloud.objects.ImageMetaProps()))
+        guest = self.built(flavor=flavor, numa_topology=topology)
+        self.assertSays(guest, 'guest: boot 1')
+        row, = self.daemon.sql("SELECT name, numa_topology FROM instances WHERE uuid = '%s'" % guest.uuid)
+        cell, = json.loads(row['numa_topology'])['nova_object.data']['cells']
+        cpu = cell['nova_object.data']['cpu_pinning_raw']['0']
+        node = cell['nova_object.data']['id']
+        pins = subprocess.check_output(['virsh', 'vcpupin', row['name']], text=True).split('\n')[2].split()
+        self.assertEqual(pins, ['0', str(cpu)])
+        xml = subprocess.check_output(['virsh', 'dumpxml', row['name']], text=True)
+        self.assertRegex(xml, "<memnode cellid='0' mode='strict' nodeset='%d'/>" % node)
+        host = self.node_of_host(node)
+        self.assertEqual((host['pinned_cpus'], host['memory_usage']), ([cpu], 64))
+        # a hard reboot describes it anew, and the same
+        self.cloud.reboot(guest, 'HARD')
+        eventually(lambda: self.cloud.states(guest) == ('active', None, 1) and len(self.cloud.actions(guest)) == 2, 60)
+        self.assertEqual(subprocess.check_output(['virsh', 'vcpupin', row['name']], text=True).split('\n')[2].split(), pins)
+        self.cloud.terminate(guest)
+        self.cloud.wait_gone(guest, seconds=60)
+        eventually(lambda: self.node_of_host(node)['pinned_cpus'] == [], what='the CPU to be free again')
+
+    def node_of_host(self, number):
+        text = self.daemon.sql('SELECT numa_topology FROM compute_nodes WHERE deleted = 0')[0]['numa_topology']
+        return next(c['nova_object.data'] for c in json.loads(text)['nova_object.data']['cells'] if c['nova_object.data']['id'] == number)
 
     def test_an_image_that_is_not_there_ends_in_error_and_leaves_nothing(self):
         guest = self.cloud.build(image='11111111-2222-4333-8444-555555555555')

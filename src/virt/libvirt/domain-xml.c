@@ -180,6 +180,20 @@ static const HostCell *host_cell(const DomainRequest *q, int64_t id) {
         return NULL;
 }
 
+/* Of a host that keeps CPUs for floating guests: these, wherever they are. */
+static void share_cpus(const DomainRequest *q, cpu_set_t *ret) {
+        cpu_set_t shared;
+        bool apart = false;
+
+        CPU_ZERO(&shared);
+        for (size_t n = 0; n < q->host->numa.n; n++) {
+                CPU_OR(&shared, &shared, &q->host->numa.cells[n].cpus);
+                apart |= !CPU_EQUAL(&q->host->numa.cells[n].cpus, &q->host->numa.cells[n].pcpus);
+        }
+        if (apart && CPU_COUNT(&shared) > 0)
+                *ret = shared;
+}
+
 /* What each vCPU may run on: the host's CPU that is its own, or all that are for floating ones on its node. The emulator runs on all of
  * them, or where it was given CPUs on these. Nothing on a host that told no nodes when it was claimed. */
 static void write_pins(XmlWriter *w, const DomainRequest *q, const GuestTopology *t) {
@@ -206,6 +220,8 @@ static void write_pins(XmlWriter *w, const DomainRequest *q, const GuestTopology
                 }
         if (t->n > 0 && t->cells[0].has_reserved)
                 all = t->cells[0].reserved;
+        else if (t->emulator == NUMA_EMULATOR_SHARE)
+                share_cpus(q, &all);
         if (CPU_COUNT(&all) > 0)
                 xml_empty(w, "emulatorpin", "cpuset", cpus_text(&all, text, sizeof text));
 }

@@ -406,7 +406,12 @@ static int read_placement(const Wishes *w, GuestProperties *p) {
         int64_t nodes = 0;
         int r;
 
-        r = guest_topology_read(w->i->numa_topology, &topology, w->e);
+        r = spec_boolean(w, "hw:cpu_realtime", false);
+        if (r > 0 || instance_extra_spec(w->i, "hw:pmem"))
+                return exception_setf(w->e, EXC_INVALID, "Instance %s wants %s, which is not supported by this host", strempty(w->i->uuid),
+                                      r > 0 ? "real time CPUs (hw:cpu_realtime)" : "persistent memory (hw:pmem)");
+        if (r >= 0)
+                r = guest_topology_read(w->i->numa_topology, &topology, w->e);
         if (r > 0) {
                 r = read_settled(w, &topology, p);
                 p->locked_memory = r > 0;

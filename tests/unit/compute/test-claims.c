@@ -275,6 +275,7 @@ static void numa_cells_are_claimed_counted_and_given_back(void **state _unused_)
         assert_int_equal(resource_tracker_update(f->m, f->context, &e), 0);
         free(f->m->tracked_nodes[0].view.numa_topology);
         f->m->tracked_nodes[0].view.numa_topology = strdup(NUMA_HOST);
+        f->m->tracked_nodes[0].view.vcpus = 0;          /* none for guests that float */
         for (unsigned n = 0; n < 3; n++) {
                 new_instance(f, n, &i[n]);
                 assert_int_equal(instance_set_numa_topology(&i[n], NUMA_GUEST), 0);
