@@ -210,8 +210,8 @@ const char *const schema_migrations[] = {
         "ALTER TABLE bw_usage_cache ADD COLUMN last_ctr_out INTEGER;",
 
         /* What an instance has of each NUMA node, for lists, which come without the object. */
-        "ALTER TABLE instances ADD COLUMN numa_topology TEXT;"
-        "UPDATE instances SET numa_topology = json_extract(object, '$.\"nova_object.data\".numa_topology') WHERE json_valid(object);",
+        ("ALTER TABLE instances ADD COLUMN numa_topology TEXT;"
+         "UPDATE instances SET numa_topology = json_extract(object, '$.\"nova_object.data\".numa_topology') WHERE json_valid(object);"),
 };
 
 const size_t schema_n_migrations = ELEMENTSOF(schema_migrations);
