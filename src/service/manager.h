@@ -14,7 +14,7 @@
 #include "rpc/rpc.h"
 
 #define MANAGER_MAGIC 0x4e564d47u       /* "NVMG" */
-#define MANAGER_ABI 4u
+#define MANAGER_ABI 5u
 
 typedef struct Manager Manager;
 typedef struct OperationGate OperationGate;      /* service/operation.h */
