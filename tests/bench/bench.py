@@ -207,7 +207,7 @@ def bus_flooded(broker):
         idle_one = subprocess.Popen([os.path.join(BUILD, 'tests', 'integration', 'bus-read'), 'idle'], stdout=subprocess.PIPE, text=True)
         name = idle_one.stdout.readline().strip()
         for connections in ('4', '16'):
-            for kind in ('get', 'getall', 'objects', 'verb', 'wrong', 'unknown', 'noreply', 'big'):
+            for kind in ('get', 'getall', 'objects', 'verb', 'wrong', 'unknown') + (('noreply', 'big') if connections == '4' else ()):
                 flood = subprocess.Popen([os.path.join(BUILD, 'tests', 'integration', 'bus-flood'), kind, connections], stdout=subprocess.PIPE,
                                          stderr=subprocess.DEVNULL, user='bob', group='bob', extra_groups=[])
                 try:

@@ -2,7 +2,8 @@
  * usage: bus-flood KIND CONNECTIONS [PATH]
  *   get        reads a property                        getall     all of an interface
  *   objects    asks for all objects                    noreply    reads, and wants no answer
- *   verb       Stop of the instance at PATH            wrong      calls with a wrong signature
+ *   verb       Stop of the instance at PATH, or        wrong      calls with a wrong signature
+ *              without a path of the service
  *   big        a call with a text of 1 MiB             unknown    paths and interfaces that are none
  * Prints a line once all connections are there. */
 #include <errno.h>
@@ -47,7 +48,7 @@ static int make(sd_bus *bus, sd_bus_message **m) {
         if (strcmp(kind, "objects") == 0)
                 return sd_bus_message_new_method_call(bus, m, NAME, MANAGER, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects");
         if (strcmp(kind, "verb") == 0) {
-                r = sd_bus_message_new_method_call(bus, m, NAME, object, NAME ".Instance", "Stop");
+                r = sd_bus_message_new_method_call(bus, m, NAME, object, strcmp(object, MANAGER) == 0 ? NAME ".Service" : NAME ".Instance", "Stop");
                 return r < 0 ? r : sd_bus_message_append(*m, "a{sv}", 0);
         }
         if (strcmp(kind, "wrong") == 0) {

@@ -15,6 +15,7 @@ SERVICE, NODE, MANAGER = NAME + '.Service', NAME + '.Node', NAME + '.Manager'
 INSTANCE, JOB = NAME + '.Instance', NAME + '.Job'
 PROPERTIES = 'org.freedesktop.DBus.Properties'
 POLKIT = 'org.freedesktop.PolicyKit1'
+PATIENCE = 20 * float(os.environ.get('NOVA_TEST_SLOWNESS', '1'))        # seconds: nothing takes so long that is to be
 
 
 class Error(Exception):
@@ -70,7 +71,7 @@ class Client:
             self.signals.append(m)
         return m
 
-    def answer(self, serial, timeout=10):
+    def answer(self, serial, timeout=PATIENCE):
         """The body of the answer to @serial, or Error. TimeoutError at the deadline."""
         from jeepney import HeaderFields
         end = time.monotonic() + timeout
@@ -85,10 +86,10 @@ class Client:
                 raise Error(m.header.fields[HeaderFields.error_name], m.body[0] if m.body else '')
             return m.body
 
-    def call(self, *args, timeout=10, **kwargs):
+    def call(self, *args, timeout=PATIENCE, **kwargs):
         return self.answer(self.send(*args, **kwargs), timeout)
 
-    def verb(self, method, *args, timeout=10, **kwargs):
+    def verb(self, method, *args, timeout=PATIENCE, **kwargs):
         """A verb of the service: texts, then no options."""
         return self.call(SERVICE, method, 's' * len(args) + 'a{sv}', args + ({},), timeout=timeout, **kwargs)
 
@@ -115,7 +116,7 @@ class Client:
     def watch(self):
         """From now on PropertiesChanged of the daemon are kept."""
         rule = MatchRule(type='signal', interface=PROPERTIES, member='PropertiesChanged', path=PATH)
-        self.connection.send_and_get_reply(DBus().AddMatch(rule), timeout=10)
+        self.connection.send_and_get_reply(DBus().AddMatch(rule), timeout=PATIENCE)
         return self
 
     def changes(self, seconds):
@@ -134,7 +135,7 @@ class Client:
                 seen.append((m.body[0], {k: v[1] for k, v in m.body[1].items()}, m.body[2]))
         return seen
 
-    def wait_change(self, name, value, seconds=10):
+    def wait_change(self, name, value, seconds=PATIENCE):
         """Until a PropertiesChanged says that @name is @value; all that was said till then."""
         from jeepney import HeaderFields
         seen, end = [], time.monotonic() + seconds

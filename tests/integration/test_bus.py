@@ -358,10 +358,10 @@ class Verbs(BusTest):
         self.word('hold')
         update = self.alice.send(SERVICE, 'UpdateAvailableResource', 'a{sv}', ({},))
         eventually(lambda: self.fixture.asked() == 1)
-        began = time.monotonic()
         for _ in range(200):
             self.assertEqual(self.bob.get('State'), 'running')
-        self.assertLess(time.monotonic() - began, 5 * SLOW)
+        with self.assertRaises(TimeoutError):   # and all the while it waits
+            self.alice.answer(update, 0.01)
         self.word('finish')
         self.assertEqual(self.alice.answer(update), ())
 
@@ -480,7 +480,7 @@ class HostileInput(BusTest):
             began = time.monotonic()
             self.alice.get('State')
             slowest = max(slowest, time.monotonic() - began)
-        self.assertLess(slowest, 2 * SLOW)
+        self.assertLess(slowest, 5 * SLOW)      # how quick they are: test_bus_instances.py, Flooded
         flooders[-1].answer(last, 30 * SLOW)
 
     def test_more_waiting_calls_than_the_daemon_keeps_are_refused(self):
@@ -582,7 +582,7 @@ class NameAndConnection(BusTest):
             silent = Fixture(environment={'DBUS_SYSTEM_BUS_ADDRESS': 'unix:path=%s/bus' % folder})
             self.addCleanup(silent.close)
             self.assertEqual(silent.began, 'bus 0')
-            self.assertLess(time.monotonic() - began, 8 * SLOW)
+            self.assertLess(time.monotonic() - began, 12 * SLOW)        # and not after the library's 25
             self.assertIn('the system bus cannot be reached', silent.text())
             silent.word('create')               # and the daemon lives on
 
