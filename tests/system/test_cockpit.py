@@ -132,8 +132,8 @@ class Page(unittest.TestCase):
                   if (!e) return null; const text = e.innerText; e.dataset.seen = 'yes'; e.querySelector('button').click(); return text;"""
         return b.until(lambda: b.js(find, words), 'a notice with %r' % words, seconds)
 
-    def create(self, name, networks=()):
-        """A guest by the dialog; its uuid."""
+    def create(self, name, networks=(), running=True):
+        """A guest by the dialog, until it is @running; its uuid."""
         b = self.browser
         b.click('#create')
         b.fill('#create-name', name)
@@ -144,8 +144,18 @@ class Page(unittest.TestCase):
         b.click('#create-apply')
         b.shows('.nova-header h1', name)
         uuid = b.js('return document.querySelector(".nova-header").dataset.uuid')
-        self.state('Running', seconds=60)
+        if running:
+            self.state('Running', seconds=60)
         return uuid
+
+    def guest(self, name):
+        """The uuid of one that a test before has left, or of another of that name."""
+        b = self.browser
+        b.go('/')
+        b.until(lambda: b.text('#instances') or b.text('#no-instances'), 'a list')
+        found = b.js('return [...document.querySelectorAll("#instances tr[data-uuid]")].filter(e => e.querySelector("button").innerText === arguments[0])'
+                     '.map(e => e.dataset.uuid)', name)
+        return found[0] if found else self.create(name, ['private'])
 
     def state(self, words, seconds=30):
         b = self.browser
@@ -438,7 +448,7 @@ class Page(unittest.TestCase):
         self.login('alice')
         one = self.create('alpha', ['private'])
         b.go('/')
-        self.create('beta', ['private'])
+        self.create('beta', ['private'], running=False)
         b.go('/')
         b.shows('#instances', 'beta')
         b.fill('#filter-name input', 'alp')
@@ -448,7 +458,13 @@ class Page(unittest.TestCase):
         b.shows('#no-match')
         b.click('#no-match button')
         b.shows('#instances', 'beta')
-        # by the keyboard alone: to the instance, through its menu, out of a dialog
+        # by the keyboard alone: a row's menu and out of it, to the instance, through its menu, out of a dialog
+        b.js('document.querySelector("#instances [data-uuid=\'%s\'] .nova-menu").focus()' % one)
+        b.keys(Keys.ENTER)
+        b.until(lambda: b.js('return document.activeElement.closest("[role=menu]") !== null'), 'the focus in the menu of the row')
+        b.shows('[role=menuitem][data-verb="pause"], [data-verb="pause"] [role=menuitem]')
+        b.keys(Keys.ESCAPE)
+        b.until(lambda: b.js('return document.activeElement.matches("#instances [data-uuid=\'%s\'] .nova-menu")' % one), 'the focus on the row again')
         b.js('document.querySelector("#instances [data-uuid=\'%s\'] td button").focus()' % one)
         b.keys(Keys.ENTER)
         b.shows('.nova-header h1', 'alpha')
@@ -490,8 +506,8 @@ class Page(unittest.TestCase):
     def test_6_in_german(self):
         b = self.browser
         self.login('alice')
-        if not b.text('#instances'):
-            self.create('alpha', ['private'])
+        self.guest('alpha')
+        b.go('/')
         b.speak('de-de')
         self.addCleanup(b.speak, 'en-us')
         self.ready()
@@ -535,10 +551,10 @@ class Page(unittest.TestCase):
     def test_7_who_may_nothing_reads_and_is_told_no(self):
         b = self.browser
         self.login('alice')
-        uuid = self.create('guarded', ['private'])
+        uuid = self.guest('alpha')
         self.login('bob')
         b.shows('#limited')
-        b.shows('#instances', 'guarded')
+        b.shows('#instances', 'alpha')
         b.click('#host-ReportState')
         self.notice('Not permitted')
         b.click('#host-Disable')
@@ -591,10 +607,10 @@ class Page(unittest.TestCase):
         count = self.get('ReportCount')
         b.click('#host-ReportState')
         b.until(lambda: self.get('ReportCount') > count, 'a report')
-        b.fill('#filter-name input', 'guarded')
+        b.fill('#filter-name input', 'alpha')
         b.until(lambda: b.js('return document.querySelectorAll("#instances tr[data-uuid]").length') == 1, 'one instance')
         b.click('#instances tr[data-uuid] td button')
-        self.delete('guarded')
+        self.delete('alpha')
 
     def test_9_a_thousand_instances(self):
         """Of the fake hypervisor, since that many real guests would not fit, and kept in memory; the rest is as ever."""
@@ -644,8 +660,8 @@ class Page(unittest.TestCase):
                    '%.0f ms of work, the longest task %.0f ms, the longest frame %.0f ms; filtered in %.0f ms' % (
                        built, opened, work * 1000, hold, asked, changed, shown * 1000, longest, max(gaps, default=0), typed))
         print('%d instances: %s' % (MANY, figures), flush=True)
-        # work is processor time; the others are what a person waits, also for what else the machine does
-        for value, limit in ((opened, 10000), (work * 1000, 2000), (shown * 1000, 6000), (max(hold, longest), 1000), (typed, 1000)):
+        # work is processor time, which is the same however busy the machine is; of the rest only a page that stands still is sure
+        for value, limit in ((work * 1000, 1500), (shown * 1000, 5000), (opened, 15000), (max(hold, longest), 5000), (typed, 5000)):
             self.assertLess(value, limit * SLOW, figures)
         self.assertEqual(b.errors(), [])
 

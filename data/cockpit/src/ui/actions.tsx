@@ -1,5 +1,5 @@
 /* The buttons of an instance, and the dialogs of those that ask first. */
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { Button, Checkbox, Divider, Dropdown, DropdownGroup, DropdownItem, DropdownList, Form, FormGroup, FormHelperText,
          FormSelect, FormSelectOption, HelperText, HelperTextItem, MenuToggle, Modal, ModalBody, ModalFooter, ModalHeader,
          TextArea, TextInput } from "@patternfly/react-core";
@@ -132,9 +132,10 @@ export function Actions({ instance, wide = false }: { instance: Instance; wide?:
         };
         const all = verbs();
         const primary = wide ? PRIMARY.map(id => all.find(v => v.id === id) as Verb).filter(allowed).slice(0, 3) : [];
+        useEffect(() => setOpen(used), [used]);         /* after it is there, or its first item gets no focus */
         const name = format(_("Actions of $0"), label(instance));
         if (!used && !wide)
-                return <MenuToggle variant="plain" onClick={() => { setUsed(true); setOpen(true); }} aria-label={name} className="nova-menu"><EllipsisVIcon /></MenuToggle>;
+                return <MenuToggle variant="plain" onClick={() => setUsed(true)} aria-label={name} className="nova-menu"><EllipsisVIcon /></MenuToggle>;
         return <>
                 {primary.map((v, n) => <Button key={v.id} variant={n === 0 && v.id !== "stop" && v.id !== "reboot" ? "primary" : "secondary"} data-verb={v.id} onClick={() => press(v)}>{title(v)}</Button>)}
                 <Dropdown isOpen={open} onOpenChange={setOpen} shouldFocusFirstItemOnOpen shouldFocusToggleOnSelect popperProps={{ position: "right" }} isScrollable maxMenuHeight="24rem"
