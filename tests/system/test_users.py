@@ -214,7 +214,7 @@ class Users(unittest.TestCase):
             self.assertIn("'systemctl status nova-compute' says more", self.ctl(*verb, status=AWAY))
         self.ctl('is-online', status=3)
         self.assertEqual(m.run('systemctl', 'is-active', UNIT, check=False).stdout, 'inactive\n')
-        self.ctl('report-state')                # the bus starts it
+        self.ctl('service', 'start')            # the bus has it started
         self.ctl('is-online')
 
     def test_the_manual_is_installed(self):
