@@ -166,6 +166,15 @@ static int refuse_other_guest(InstanceCall *c, NovaException *e) {
         return r > 0 ? exists(e, c->i->uuid) : r;
 }
 
+/* That the build was begun is on the disk before there can be a guest: after a loss of power it would be nobody's. Who builds at the same
+ * time shares the sync. */
+static int make_lasting(InstanceCall *c, NovaException *e) {
+        Store *s = c->manager->store;
+        int r = s->ops->sync ? s->ops->sync(s) : 0;
+
+        return r < 0 ? exception_set_errno(e, r, "Cannot make the instance's row lasting") : 0;
+}
+
 static int run(Build *b, NovaException *e) {
         InstanceCall *c = b->call;
         Instance *i = c->i;
@@ -205,6 +214,8 @@ static int run(Build *b, NovaException *e) {
                 r = save_task(c, TASK_BLOCK_DEVICE_MAPPING, TASKS(TASK_NETWORKING), e);
         if (r >= 0)
                 r = save_task(c, TASK_SPAWNING, TASKS(TASK_BLOCK_DEVICE_MAPPING), e);
+        if (r >= 0)
+                r = make_lasting(c, e);
         if (r >= 0)
                 r = spawn(b, e);
         if (r < 0)
