@@ -338,13 +338,15 @@ class Instances(OnGuests):
         t.type('\x03')
         self.assertEqual(t.end(), DONE)
         self.assertNotIn('ANOTHER', t.output)
-        t = self.terminal('console', 'web1')
-        t.expect('FAKE CONSOLE OUTPUT')                 # what was written before
-        self.daemon.kill()
-        self.assertEqual(t.end(), UNREACHABLE)
-        t.expect("novactl: console of 'web1': nova-compute has left the bus")
-        self.daemon.start()
-        eventually(lambda: json_of('list'))
+        for name, end in ('killed', self.daemon.kill), ('stopped', self.daemon.stop):
+            self.created(name)
+            t = self.terminal('console', name)
+            t.expect('FAKE CONSOLE OUTPUT')             # what was written before
+            end()
+            self.assertEqual(t.end(), UNREACHABLE)
+            t.expect("novactl: console of '%s': nova-compute has left the bus" % name)
+            self.daemon.start()
+            eventually(lambda: json_of('list'))
 
     def test_a_signal_ends_the_waiting_as_ctrl_c_does(self):
         self.created('web1')
