@@ -612,18 +612,34 @@ class OwnBus(unittest.TestCase):
         self.bus = None
         self.addCleanup(self.bus_away)
 
-    def bus_here(self):
-        conf = os.path.join(self.folder, 'conf')
+    def bus_here(self, first=None):
+        """It gets its place when it answers, and when @first has been done with it, so that nobody else comes before."""
+        conf, hidden = os.path.join(self.folder, 'conf'), os.path.join(self.folder, 'hidden')
         with open(conf, 'w', encoding='ascii') as f:
             f.write('<busconfig><type>system</type><listen>%s</listen><auth>EXTERNAL</auth><policy context="default">'
                     '<allow user="*"/><allow own="*"/><allow send_type="method_call"/><allow send_type="signal"/>'
                     '<allow send_requested_reply="true" send_type="method_return"/>'
                     '<allow send_requested_reply="true" send_type="error"/><allow receive_type="method_call"/>'
                     '<allow receive_type="method_return"/><allow receive_type="error"/><allow receive_type="signal"/>'
-                    '</policy></busconfig>' % self.address)
+                    '</policy></busconfig>' % ('unix:path=' + hidden))
         self.bus = subprocess.Popen(['dbus-daemon', '--config-file=' + conf, '--nofork', '--nopidfile', '--nosyslog'],
                                     stderr=subprocess.DEVNULL)
-        eventually(lambda: os.path.exists(os.path.join(self.folder, 'bus')), what='the bus')
+
+        def answers():
+            os.environ['DBUS_SYSTEM_BUS_ADDRESS'] = 'unix:path=' + hidden
+            try:
+                Client().close()
+                return True
+            except OSError:                     # it is bound before it listens
+                return False
+            finally:
+                os.environ['DBUS_SYSTEM_BUS_ADDRESS'] = self.address
+        eventually(answers, what='the bus')
+        if first:
+            os.environ['DBUS_SYSTEM_BUS_ADDRESS'] = 'unix:path=' + hidden
+            first()
+            os.environ['DBUS_SYSTEM_BUS_ADDRESS'] = self.address
+        os.rename(hidden, os.path.join(self.folder, 'bus'))
 
     def bus_away(self):
         if self.bus:
@@ -683,12 +699,14 @@ class OwnBus(unittest.TestCase):
         fixture.word('create')
         self.bus_away()
         eventually(lambda: 'the system bus is lost' in fixture.text(), what='the loss in the log')
-        self.bus_here()
-        thief = Client()
-        taken = thief.bus('RequestName', 'su', (NAME, 4))[0]
-        self.assertEqual(taken, 1)
+        thieves = []
+
+        def take():
+            thieves.append(Client())
+            self.assertEqual(thieves[0].bus('RequestName', 'su', (NAME, 4))[0], 1)
+        self.bus_here(take)
         eventually(lambda: 'another process owns' in fixture.text() or 'already' in fixture.text(), 15, 'the taken name in the log')
-        thief.close()
+        thieves[0].close()
         self.assertEqual(eventually(self.named, 15), 'stopped')
 
 
