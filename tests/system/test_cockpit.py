@@ -519,11 +519,11 @@ class Page(unittest.TestCase):
         english = {k for k, v in words.items() if k != v and k not in words.values()}
 
         def german(*css):
-            """All that is visible there is, and nothing of it is English that has a translation."""
+            """All that is visible there is, and nothing of what the page says itself is English that has a translation."""
             for c in css:
                 b.shows(c)
             said = b.js("""const w = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), said = [];
-                           while (w.nextNode()) if (w.currentNode.textContent.trim()) said.push(w.currentNode.textContent.trim());
+                           while (w.nextNode()) if (!w.currentNode.parentElement.closest('#diagnostics, #log, #console')) said.push(w.currentNode.textContent.trim());
                            for (const e of document.querySelectorAll('[aria-label], [placeholder]'))
                                    said.push(e.getAttribute('aria-label') ?? e.placeholder);
                            return said;""")
@@ -543,7 +543,7 @@ class Page(unittest.TestCase):
         b.shows('[data-verb="snapshot"]', 'Schnappschuss aufnehmen…')
         b.picture('german-instance')
         b.keys(Keys.ESCAPE)
-        for tab, css in (('console', '#console'), ('history', '#action-card'), ('log', '#log')):
+        for tab, css in (('console', '#console'), ('history', '#diagnostics'), ('log', '#log')):
             b.click('[role=tab][id$=tab-%s]' % tab)
             german(css)
         self.assertEqual(b.errors(), [])
