@@ -116,6 +116,20 @@ static Job *job_list_pop(JobList *l) {
         return j;
 }
 
+static bool job_list_remove(JobList *l, Job *j) {
+        Job *before = NULL;
+
+        for (Job *i = l->first; i; before = i, i = i->next)
+                if (i == j) {
+                        *(before ? &before->next : &l->first) = j->next;
+                        if (l->last == j)
+                                l->last = before;
+                        j->next = NULL;
+                        return true;
+                }
+        return false;
+}
+
 static Group group_of(JobKind kind) {
         return kind == JOB_SERVICE ? GROUP_SERVICE : GROUP_OTHER;
 }
@@ -468,6 +482,33 @@ int pool_submit(Pool *p, Job *j) {
         }
         pthread_mutex_unlock(&p->lock);
         return r;
+}
+
+bool pool_let_ahead(Pool *p, Job *j, bool past_key) {
+        JobKey *k;
+        bool found = false;
+
+        assert(p && j);
+        pthread_mutex_lock(&p->lock);
+        /* Somebody may be about to submit it: its kind is read when it is found only. */
+        k = past_key && j->key ? key_find(p, j->key) : NULL;
+        if (k && job_list_remove(&k->waiting, j)) {
+                p->n_behind[j->kind]--;
+                j->queue = NULL;        /* the key stays with who has it */
+                found = true;
+        }
+        for (JobKind kind = 0; kind < _JOB_KIND_MAX && !found; kind++)
+                if (group_of(kind) == group_of(JOB_QUERY) && job_list_remove(&p->ready[kind], j)) {
+                        p->n_ready[kind]--;
+                        found = true;
+                }
+        if (found) {
+                j->kind = JOB_QUERY;
+                make_ready(p, j);
+                call_threads(p, group_of(j->kind));
+        }
+        pthread_mutex_unlock(&p->lock);
+        return found;
 }
 
 /* On the loop */

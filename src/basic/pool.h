@@ -75,6 +75,12 @@ void pool_set_idle_time(Pool *p, usec_t idle);
  * had: then @j stays the caller's and done is not called. */
 int pool_submit(Pool *p, Job *j);
 
+/* A job that waits need wait no more for its kind's cap, since what it has to do now is quick: it goes on as a query, soon. With
+ * @past_key not for its key either: what it has to do touches nothing that the key guards. Any thread, while @j cannot end: false
+ * when it waits for its key all the same, runs, has run or was never submitted, then nothing changes. It looks for @j among those
+ * that wait. */
+bool pool_let_ahead(Pool *p, Job *j, bool past_key);
+
 /* Called on the loop when a job runs over its deadline, and again when that job ends (@ended). @info lives during the
  * call; the handler may call the pool. One timer serves all deadlines, armed only while jobs that have one run. */
 void pool_set_stalled_handler(Pool *p, void (*handler)(const JobInfo *info, bool ended, void *userdata), void *userdata);

@@ -181,7 +181,8 @@ static int run(Build *b, NovaException *e) {
         _cleanup_(config_unrefp) Config *config = compute_manager_config(c->manager);
         int r;
 
-        r = method_read_objects(c->operation->method, c->args, &b->args, e);
+        r = operation_cancelled(c->operation) ? operation_refuse_cancelled(c->operation, e)
+                                              : method_read_objects(c->operation->method, c->args, &b->args, e);
         if (r >= 0)
                 r = build_request_read(b->args, i, &b->request, e);
         if (r >= 0)

@@ -480,7 +480,8 @@ static int run(InstanceCall *c, json_t **ret, NovaException *e) {
         r = start_event(c, e);
         if (r >= 0 && done == 0) {
                 notify(c, NOTIFY_START, NULL);
-                r = c->method->body(c, ret, e);
+                r = operation_cancelled(c->operation) && !(c->method->flags & INSTANCE_NEW) ? operation_refuse_cancelled(c->operation, e)
+                                                                                          : c->method->body(c, ret, e);
                 if (r >= 0)
                         notify(c, NOTIFY_END, NULL);
                 else if (c->method->flags & INSTANCE_TELLS_FAILURE)

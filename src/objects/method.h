@@ -72,7 +72,8 @@ typedef struct Method {
         int (*run)(Operation *o, json_t **ret_result, NovaException *e);        /* 0 or -errno with @e; *ret_result NULL = null */
 
         /* Once, right after the request is safe and before its turn: what the world may know at once. Not on the main loop;
-         * may use the store. Operations of one instance are told in the order of acceptance. NULL = nothing. */
+         * may use the store. Operations of one instance are told in the order of acceptance. NULL = nothing. A method that has it is
+         * run even when it was cancelled before its turn: to take that back, and to end with operation_refuse_cancelled. */
         void (*accepted)(Operation *o);
         MethodRecovery recovery;        /* of those that METHOD_CHANGES_STATE */
         /* Of RECOVER_UNDO: puts back what was half made. On a worker, under the operation's key. 0 or -errno with @e. */

@@ -310,6 +310,9 @@ int operation_cancel(OperationGate *g, uint64_t id) {
                         if (r >= 0) {
                                 job_record_cancelled(o->record);
                                 (void) pthread_cond_broadcast(&g->woken);
+                                /* One that has not begun says so now, not after those before it; but not when it has to take back in
+                                 * its turn what its acceptance did. */
+                                (void) pool_let_ahead(o->pool, &o->job, !o->method->accepted);
                         }
                         break;
                 }
@@ -441,8 +444,9 @@ static void operation_run(Operation *o) {
         tell_begin(o);
         if (o->manager->ops->before_method)
                 o->manager->ops->before_method(o->manager, o);
-        r = operation_cancelled(o) ? operation_refuse_cancelled(o, &o->exception)
-                                   : o->method->run(o, &o->result, &o->exception);
+        /* A method that has done something when it was accepted takes that back itself. */
+        r = operation_cancelled(o) && !o->method->accepted ? operation_refuse_cancelled(o, &o->exception)
+                                                           : o->method->run(o, &o->result, &o->exception);
         if (r < 0 && !exception_is_set(&o->exception))
                 (void) exception_set_errno(&o->exception, r, o->method->name);
 

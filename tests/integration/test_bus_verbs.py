@@ -13,7 +13,7 @@ import xml.etree.ElementTree as ElementTree
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from jeepney import HeaderFields, MatchRule  # noqa: E402
 from jeepney.bus_messages import DBus  # noqa: E402
-from busclient import INSTANCE, MANAGER, PATH, Client, Error  # noqa: E402
+from busclient import INSTANCE, JOB, MANAGER, PATH, Client, Error  # noqa: E402
 from novatest import SLOW, SOURCE, Daemon, eventually  # noqa: E402
 from test_bus import CHALLENGE, ERROR  # noqa: E402
 
@@ -665,6 +665,35 @@ class Waiting(WithVerbs):
         self.assertState(first[0], 'active')
         self.root.do(first[0], 'Delete')
         self.assertFailed(second[0])
+
+    def test_cancelled_while_it_waits_it_has_failed_at_once(self):
+        first, second = self.waits()
+        self.root.call(JOB, 'Cancel', 'a{sv}', ({},), path=second[1])
+        ended = self.root.wait_job(second[1])
+        self.assertEqual((ended.result, ended.details['message']), ('cancelled', 'build_and_run_instance was cancelled'))
+        self.assertEqual(self.task(first[0]), ['spawning'])
+        self.assertState(second[0], 'error')
+        self.assertEqual(self.task(second[0]), [None])
+        fault, = self.sql('SELECT message FROM instance_faults WHERE instance_uuid = ?', second[0])
+        self.assertEqual(fault['message'], 'build_and_run_instance was cancelled')
+        os.truncate(self.daemon.groups['fake']['fault_file'], 0)
+        self.assertState(first[0], 'active')
+        self.root.do(second[0], 'Delete')
+        self.assertGone(second[0])
+
+        # a deletion has marked the row when it was accepted, and takes that back in its turn
+        with open(self.daemon.groups['fake']['fault_file'], 'w', encoding='ascii') as f:
+            f.write('reboot:hang\n')
+        self.root.verb(first[0], 'Reboot', 'soft', signature='s')
+        eventually(lambda: self.task(first[0]) == ['reboot_started'])
+        job, = self.root.verb(first[0], 'Delete')
+        eventually(lambda: self.task(first[0]) == ['deleting'])
+        self.root.call(JOB, 'Cancel', 'a{sv}', ({},), path=job)
+        os.truncate(self.daemon.groups['fake']['fault_file'], 0)
+        self.assertEqual(self.root.wait_job(job).result, 'cancelled')
+        self.assertEqual(self.task(first[0]), [None])
+        self.root.do(first[0], 'Delete')
+        self.assertGone(first[0])
 
     def test_without_a_journal_it_has_failed(self):
         v = self.daemon

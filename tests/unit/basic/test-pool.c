@@ -269,6 +269,47 @@ static void jobs_of_one_key_run_in_order_and_one_at_a_time(void **state) {
         assert_string_equal(s->order, "abcdefgh");
 }
 
+static void one_that_waits_may_be_let_ahead(void **state) {
+        Scene *s = *state;
+        Gate a = GATE_CLOSED;
+        char key[] = "6f9e";
+        TestJob *first = new_job(s, JOB_STATE, key, &a), *last = new_job(s, JOB_STATE, key, NULL), *capped, *behind[2];
+
+        first->letter = 'a';
+        submit(s, first);
+        gate_wait(&a, 1);
+        for (int i = 0; i < 2; i++) {
+                behind[i] = new_job(s, JOB_STATE, key, NULL);
+                behind[i]->letter = (char) ('b' + i);
+                submit(s, behind[i]);
+        }
+        last->letter = 'z';
+        submit(s, last);
+
+        assert_false(pool_let_ahead(s->pool, &first->job, true));             /* it runs */
+        assert_false(pool_let_ahead(s->pool, &behind[1]->job, false));  /* it waits for its key */
+        assert_true(pool_let_ahead(s->pool, &behind[1]->job, true));
+        run_until_done(s, 1);
+        assert_string_equal(s->order, "c");
+        assert_true(pool_let_ahead(s->pool, &last->job, true));               /* the end of the list */
+        run_until_done(s, 2);
+        submit(s, new_job(s, JOB_STATE, key, NULL));                    /* is appended all the same */
+
+        pool_set_cap(s->pool, JOB_STATE, 1);
+        capped = new_job(s, JOB_STATE, NULL, NULL);
+        capped->letter = 'd';
+        submit(s, capped);
+        assert_true(pool_let_ahead(s->pool, &capped->job, false));
+        run_until_done(s, 3);
+        assert_int_equal(pool_waiting(s->pool, JOB_STATE), 2);
+
+        gate_open(&a);
+        run_until_done(s, 6);
+        assert_string_equal(s->order, "czdab");
+        assert_int_equal(pool_waiting(s->pool, _JOB_KIND_MAX), 0);
+        assert_int_equal(pool_running(s->pool, _JOB_KIND_MAX), 0);
+}
+
 static void a_cap_holds_its_kind_back_and_nobody_else(void **state) {
         Scene *s = *state;
         Gate builds = GATE_CLOSED;
@@ -682,6 +723,7 @@ int main(void) {
                 T(work_is_on_a_small_thread_without_signals_and_done_on_the_loop),
                 T(done_may_be_on_the_worker),
                 T(jobs_of_one_key_run_in_order_and_one_at_a_time),
+                T(one_that_waits_may_be_let_ahead),
                 T(a_cap_holds_its_kind_back_and_nobody_else),
                 T(queries_find_a_thread_whatever_all_others_do),
                 T(service_jobs_find_a_thread_when_all_others_hang),
