@@ -269,10 +269,10 @@ void instance_set_unbuilt(Instance *i, int undone) {
         i->host = i->node = i->launched_on = i->network_info = NULL;
 }
 
-/* The wrapper writes the fault. */
-static int set_error(InstanceCall *c, int undone, NovaException *e) {
+static int set_error(InstanceCall *c, int undone, int failure, const NovaException *why, NovaException *e) {
         int r;
 
+        instance_call_record_fault(c, failure, why);
         instance_set_unbuilt(c->i, undone);
         r = instance_call_save(c, NULL, e);
         if (r >= 0 && undone < 0)
@@ -303,7 +303,7 @@ static int failed(Build *b, int failure, NovaException *why) {
         }
         log_info("Instance %s could not be built: %s", c->i->uuid, failure_text(failure, why));
         resource_tracker_build_ended(c->manager, b->request.node, false);
-        r = set_error(c, undone, &x);
+        r = set_error(c, undone, failure, why, &x);
         if (r < 0 && instance_call_overtaken(&x))
                 return 0;
         if (r < 0)
@@ -318,17 +318,19 @@ static int was_interrupted(NovaException *e, const char *uuid) {
 /* An earlier run of the daemon was ended in the middle of this build. */
 static int interrupted(InstanceCall *c, NovaException *e) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
-        int r;
+        int failure = was_interrupted(e, c->i->uuid), r;
 
         r = compute_build_undo(c->manager, c->context, c->i);
-        r = set_error(c, r, &x);
+        r = set_error(c, r, failure, e, &x);
+        if (r < 0)
+                exception_done(e);
         if (r < 0 && instance_call_overtaken(&x))
                 return 0;
         if (r < 0) {
                 exception_move(e, &x);
                 return r;
         }
-        return was_interrupted(e, c->i->uuid);
+        return failure;
 }
 
 static int build(InstanceCall *c, json_t **ret _unused_, NovaException *e) {

@@ -527,6 +527,7 @@ void compute_recover_open_instance(ComputeManager *m, const char *uuid) {
 void compute_interrupted(ComputeManager *m, const Operation *o) {
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
         _cleanup_(instance_done) Instance i = {};
+        bool told = false;
         int r;
 
         if (!o->instance_uuid)
@@ -539,6 +540,8 @@ void compute_interrupted(ComputeManager *m, const Operation *o) {
                 const TaskState expected[] = { i.task_state, _TASK_STATE_INVALID };
                 int undone = compute_build_undo(m, o->context, &i);
 
+                /* before it is in error, without a host: the next start would not look at it any more */
+                told = m->store->ops->instance_fault_create(m->store, i.uuid, m->host, 500, strempty(o->exception.message), NULL) >= 0;
                 instance_set_unbuilt(&i, undone);
                 r = m->store->ops->instance_save(m->store, &i, expected, NULL);
                 if (r >= 0 && undone < 0)
@@ -557,7 +560,7 @@ void compute_interrupted(ComputeManager *m, const Operation *o) {
                 i.task_state = TASK_NONE;
                 r = m->store->ops->instance_save(m->store, &i, NULL, NULL);
         }
-        if (r >= 0)
+        if (r >= 0 && !told)
                 r = m->store->ops->instance_fault_create(m->store, i.uuid, m->host, 500, strempty(o->exception.message), NULL);
         if (r < 0)
                 log_error("The fault of instance %s could not be recorded: %s", i.uuid, failure_text(r, NULL));

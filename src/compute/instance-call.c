@@ -339,6 +339,23 @@ void instance_fault_record(ComputeManager *m, const char *uuid, int r, const Nov
                 log_warning("Cannot record the fault of instance %s: %s", uuid, failure_text(q, NULL));
 }
 
+void instance_call_record_fault(InstanceCall *c, int r, const NovaException *why) {
+        if (c->fault_recorded || !(c->method->flags & WRAP_FAULT) || failure_is(why, EXC_INSTANCE_NOT_FOUND))
+                return;
+        instance_fault_record(c->manager, c->i->uuid, r, why);
+        c->fault_recorded = true;
+}
+
+void instance_call_set_error(InstanceCall *c, int r, const NovaException *why) {
+        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
+
+        log_error("Instance %s is set to error: %s", c->i->uuid, failure_text(r, why));
+        instance_call_record_fault(c, r, why);
+        r = instance_call_save_done(c, VM_ERROR, NULL, &x);
+        if (r < 0 && !instance_call_overtaken(&x))
+                log_error("Cannot write that instance %s is in error: %s", c->i->uuid, failure_text(r, &x));
+}
+
 static int start_event(InstanceCall *c, NovaException *e) {
         char name[128];
         const ActionEvent event = {
@@ -434,8 +451,8 @@ static bool is_of_the_store(const InstanceCall *c, const NovaException *e) {
 static void record_end(InstanceCall *c, int result, const NovaException *why) {
         bool task_differs = failure_is(why, EXC_UNEXPECTED_TASK_STATE) || failure_is(why, EXC_UNEXPECTED_DELETING_TASK_STATE);
 
-        if (result < 0 && (c->method->flags & WRAP_FAULT) && !failure_is(why, EXC_INSTANCE_NOT_FOUND))
-                instance_fault_record(c->manager, c->i->uuid, result, why);
+        if (result < 0)
+                instance_call_record_fault(c, result, why);
         finish_event(c, result, why);
         if (result < 0 && (c->method->flags & WRAP_REVERT) && !task_differs && !is_of_the_store(c, why))
                 revert_task(c);

@@ -67,6 +67,7 @@ struct InstanceCall {
         TaskState task;                 /* the row's task_state as this call last read or wrote it */
         int64_t event;                  /* 0 = none was begun */
         bool store_failed;              /* how the instance is left could not be written */
+        bool fault_recorded;            /* of this failure; the wrapper need not */
 };
 
 /* Method.run of such rows. */
@@ -90,9 +91,15 @@ int instance_call_save_done(InstanceCall *c, VmState vm, const TaskState *expect
 /* Whether @e says that the instance is being deleted, or is gone: the method gives way quietly. */
 bool instance_call_overtaken(const NovaException *e);
 
-/* InstanceInvalidState, in Nova's words: "Instance … in vm_state paused. Cannot stop while the instance is in this state." */
+/* The fault of a body's failure, for a body that sets the instance to error: before that is saved, so that no kill in between leaves an
+ * instance in error that nothing is said of. */
+void instance_call_record_fault(InstanceCall *c, int r, const NovaException *why);
+/* That, and vm_state error with no task, the power state as the hypervisor has it. The failure itself goes on. */
+void instance_call_set_error(InstanceCall *c, int r, const NovaException *why);
+
 /* InstanceNotReady: it is not of a host yet, or no more. */
 int instance_not_ready(NovaException *e, const char *uuid);
+/* InstanceInvalidState, in Nova's words: "Instance … in vm_state paused. Cannot stop while the instance is in this state." */
 int instance_invalid_state(NovaException *e, const char *uuid, const char *attribute, const char *state, const char *verb);
 
 /* Records a fault as F does: message of at most 255 bytes, code, details without this host's paths. Logs when it cannot. */

@@ -107,17 +107,16 @@ int compute_instance_failed(ComputeManager *m, Instance *i, int r, const NovaExc
 
         i->vm_state = VM_ERROR;
         i->task_state = TASK_NONE;
-        q = save_row(m, i, deletion, &x);
-        if (q < 0) {
-                log_error("Cannot write that instance %s is in error: %s", i->uuid, failure_text(q, &x));
-                return q;
-        }
+        /* The fault first: no kill in between leaves an instance in error that nothing is said of. */
         message = strndup(failure_text(r, why), 255);
         q = m->store->ops->instance_fault_create(m->store, i->uuid, m->host, code, strempty(message),
                                                  exception_is_set(why) ? why->class_name : "");
         if (q < 0)
                 log_warning("Cannot record the fault of instance %s: %s", i->uuid, failure_text(q, NULL));
-        return 0;
+        q = save_row(m, i, deletion, &x);
+        if (q < 0)
+                log_error("Cannot write that instance %s is in error: %s", i->uuid, failure_text(q, &x));
+        return q < 0 ? q : 0;
 }
 
 int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e) {

@@ -155,14 +155,14 @@ static int found_stuck_build(ComputeManager *m, const char *uuid) {
         as_found[0] = i.task_state;
         i.vm_state = VM_ERROR;
         i.task_state = TASK_NONE;
+        (void) exception_setf(&why, EXC_NOVA, "Instance build timed out. Set to error state.");
+        instance_fault_record(m, uuid, -ETIME, &why);
         r = m->store->ops->instance_save(m->store, &i, as_found, &x);
         if (r == -ESTALE)
                 return 0;       /* it goes on after all; if not, the next tick finds it */
         if (r < 0)
                 return r;
         log_warning("Instance %s: Instance build timed out. Set to error state.", uuid);
-        (void) exception_setf(&why, EXC_NOVA, "Instance build timed out. Set to error state.");
-        instance_fault_record(m, uuid, -ETIME, &why);
         return 0;
 }
 

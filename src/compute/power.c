@@ -26,16 +26,10 @@ static int guest_power(InstanceCall *c, PowerState *ret, NovaException *e) {
 }
 
 /* vm_state error, as Nova has it when the guest is not what its row says; but not for a hypervisor that is away. The failure
- * itself goes on: the wrapper records it. */
+ * itself goes on. */
 static void set_error(InstanceCall *c, int r, const NovaException *why) {
-        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
-
-        if (failure_is_passing(r, why) || instance_call_overtaken(why))
-                return;
-        log_error("Instance %s is set to error: %s", c->i->uuid, failure_text(r, why));
-        r = instance_call_save_done(c, VM_ERROR, NULL, &x);
-        if (r < 0)
-                log_warning("Cannot write that instance %s is in error: %s", c->i->uuid, failure_text(r, &x));
+        if (!failure_is_passing(r, why) && !instance_call_overtaken(why))
+                instance_call_set_error(c, r, why);
 }
 
 /* ---- stop, start ---- */

@@ -170,15 +170,6 @@ static bool is_overtaken(InstanceCall *c, int failure, const NovaException *why)
                instance_call_overtaken(&x);
 }
 
-static void set_error(InstanceCall *c) {
-        _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
-        int r;
-
-        r = instance_call_save_done(c, VM_ERROR, NULL, &x);
-        if (r < 0 && !instance_call_overtaken(&x))
-                log_error("Cannot write that instance %s is in error: %s", c->i->uuid, failure_text(r, &x));
-}
-
 static int rebuild(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
         json_auto_t *image = NULL, *network_info = instance_network_info(c->i);
@@ -220,7 +211,7 @@ static int rebuild(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
                 log_info("Instance %s was deleted while rebuilding", c->i->uuid);
                 return 0;
         }
-        set_error(c);
+        instance_call_set_error(c, r, &x);
         exception_move(e, &x);
         return r;
 }

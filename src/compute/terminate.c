@@ -24,6 +24,8 @@ static int terminate(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
         /* What only waits for its hypervisor stays as it was, and may be asked for again. A build that gave way to us does not go on. */
         passing = failure_is_passing(r, &x);
         half_built = passing && c->i->vm_state == VM_BUILDING;
+        if (half_built || !passing)
+                instance_call_record_fault(c, r, &x);
         if (half_built)
                 instance_set_unbuilt(c->i, c->i->host ? r : 0);
         else

@@ -259,7 +259,7 @@ class Jobs(OnBus):
     def test_a_job_says_what_it_is_and_where_it_stands(self):
         guest = self.built()
         eventually(lambda: not self.jobs())
-        self.daemon.fault('power_off:slow:1')
+        self.daemon.fault('power_off:hang')
         self.cloud.stop(guest)
         self.cloud.reboot(guest)
         jobs = eventually(lambda: len(self.jobs()) == 2 and [j['State'] for j in self.jobs().values()] == ['running', 'waiting'] and self.jobs())
@@ -292,6 +292,8 @@ class Jobs(OnBus):
         [ended] = [s for s in heard if s.member == 'JobRemoved' and s.body[1] == second_path]
         self.assertEqual(ended.body[2], 'cancelled')
         self.assertRegex(ended.body[3]['message'][1], 'reboot_instance was cancelled')
+        self.assertEqual(self.bob.get('State', JOB, first_path), 'running')     # nothing waits for it
+        self.daemon.fault()
         self.assertError('org.freedesktop.DBus.Error.UnknownObject', '.', cancel, alice, second_path)
         self.assertEqual(self.cloud.wait(guest, 'stopped')['vm_state'], 'stopped')
 

@@ -244,7 +244,7 @@ class Unanswered(OnGuests):
 
     def test_a_bus_that_goes_ends_what_waits(self):
         self.created('web1')
-        self.daemon.fault('reboot:slow:1')
+        self.daemon.fault('reboot:hang')
         for arguments, told in ((['console', 'web1'], "console of 'web1': the connection to the bus was lost"),
                                 (['monitor'], 'the connection to the bus was lost'),
                                 (['reboot', 'web1'], 'the connection to the bus was lost; what was accepted goes on')):
@@ -254,6 +254,7 @@ class Unanswered(OnGuests):
             eventually(lambda: takes_signal(waiting.pid, signal.SIGTERM), what='a process that waits')
             bus.close()
             self.assertEqual((waiting.communicate(timeout=20)[1], waiting.returncode), ('novactl: %s\n' % told, UNREACHABLE))
+        self.daemon.fault()
         eventually(lambda: not json_of('jobs'))
 
 

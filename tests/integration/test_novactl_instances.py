@@ -250,7 +250,7 @@ class Instances(OnGuests):
 
     def test_without_blocking_the_job_is_named_and_goes_on(self):
         self.created('web1')
-        self.daemon.fault('reboot:slow:1')
+        self.daemon.fault('reboot:hang')
         text = self.ok('--no-block', 'reboot', 'web1')
         self.assertRegex(text, r"\Arebooting 'web1': job \d+\n\Z")
         number = text.split()[-1]
@@ -262,19 +262,23 @@ class Instances(OnGuests):
         [job] = json_of('--no-block', 'lock', 'web1')
         self.assertEqual((job['verb'], job['result']), ('lock', None))
         self.assertEqual(json_of('show', number, '-p', 'Id'), {'Id': int(number)})
+        self.daemon.fault()
         eventually(lambda: not json_of('jobs'))
         self.assertEqual(self.states('web1'), ('active', '', 'running'))
         self.assertEqual(self.ok('jobs'), 'No jobs.\n')
 
     def test_a_job_that_waits_can_be_cancelled(self):
         self.created('web1')
-        self.daemon.fault('reboot:slow:1')
+        self.daemon.fault('reboot:hang')
         self.ok('--no-block', 'reboot', 'web1')
         waiting = subprocess.Popen([NOVACTL, 'lock', 'web1'], stderr=subprocess.PIPE, text=True, env=environment())
         job = eventually(lambda: [j for j in json_of('jobs') if j['method'] == 'lock_instance'])[0]
         self.assertEqual(self.ok('cancel', str(job['job'])), '')
         self.assertEqual((waiting.wait(20), waiting.stderr.read()), (FAILED, "novactl: locking 'web1': cancelled (job %d)\n" % job['job']))
         waiting.stderr.close()
+        # at once: what it waited for is there still
+        self.assertEqual([j['method'] for j in json_of('jobs')], ['reboot_instance'])
+        self.daemon.fault()
         eventually(lambda: not json_of('jobs'))
         self.assertFalse(json_of('show', 'web1')['Locked'])
 
@@ -308,7 +312,7 @@ class Instances(OnGuests):
 
     def test_a_job_that_is_not_begun_for_the_daemon_stops_has_failed(self):
         self.created('web1')
-        self.daemon.fault('power_off:slow:1')
+        self.daemon.fault('power_off:slow:3')
         waiting = subprocess.Popen([NOVACTL, 'stop', 'web1'], stderr=subprocess.PIPE, text=True, env=environment())
         eventually(lambda: [j for j in json_of('jobs') if j['state'] == 'running'])
         second = subprocess.Popen([NOVACTL, 'lock', 'web1'], stderr=subprocess.PIPE, text=True, env=environment())
@@ -351,7 +355,7 @@ class Instances(OnGuests):
     def test_a_signal_ends_the_waiting_as_ctrl_c_does(self):
         self.created('web1')
         for number in signal.SIGTERM, signal.SIGHUP:
-            self.daemon.fault('reboot:slow:1')
+            self.daemon.fault('reboot:hang')
             waiting = subprocess.Popen([NOVACTL, 'reboot', 'web1'], stderr=subprocess.PIPE, text=True, env=environment())
             eventually(lambda: [j for j in json_of('jobs') if j['state'] == 'running'])
             eventually(lambda: takes_signal(waiting.pid, number), what='a process that waits')
@@ -359,6 +363,7 @@ class Instances(OnGuests):
             told = waiting.communicate(timeout=20)[1]
             self.assertEqual(waiting.returncode, INTERRUPTED)
             self.assertRegex(told, r"\Anovactl: job (\d+) goes on; 'novactl cancel \1' asks it to stop\n\Z")
+            self.daemon.fault()
             eventually(lambda: not json_of('jobs'))
 
     # --- what goes on ------------------------------------------------------------------------------------

@@ -20,12 +20,12 @@ class Guests(OnGuests):
     """Of the fake driver, on a terminal."""
 
     def test_a_long_job_has_a_line_of_progress(self):
-        self.daemon.fault('spawn:slow:1')
+        self.daemon.fault('spawn:slow:2')
         t = self.terminal('create', 'web1', '--image=cirros', '--flavor=tiny')
         t.expect(r'\rcreating web1  █+░* +\d+%  \ds  \w+\x1b\[K')               # by its steps
         self.assertEqual(t.end(), DONE)
         self.assertRegex(t.output, r"\r\x1b\[KInstance 'web1' runs: ")
-        self.daemon.fault('pause:slow:1')
+        self.daemon.fault('pause:slow:2')
         t = self.terminal('pause', 'web1')
         t.expect(r'\rpausing web1  \ds  .*\x1b\[K')
         self.assertEqual(t.end(), DONE)

@@ -268,7 +268,8 @@ class SystemTest(unittest.TestCase):
     def test_the_metrics_are_read_by_anybody(self):
         ask = ("import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/nova-compute/metrics'); "
                "s.sendall(b'GET /metrics HTTP/1.0\\r\\n\\r\\n'); f = s.makefile(); print(f.read())")
-        for when in ('installed', 'restarted'):
+        self.machine.run('systemctl', 'start', UNIT)
+        for when in ('started', 'restarted'):
             answer = self.machine.until('/usr/bin/python3', '-c', ask, match='# EOF')
             self.assertRegex(answer, r'^HTTP/1\.[01] 200 ', when)
             self.machine.run('systemctl', 'restart', UNIT)

@@ -17,6 +17,14 @@ static void on_change(unsigned what, void *userdata) {
         f->notifications++;
 }
 
+/* A kill may come between any two writes: none may leave an instance in error of which nothing is said, with nobody to say it later. */
+static void forbid_errors_without_a_fault(Fixture *f) {
+        (void) fixture_query(f, "CREATE TRIGGER error_without_a_fault BEFORE UPDATE OF vm_state ON instances"
+                                " WHEN NEW.vm_state = 'error' AND OLD.vm_state <> 'error' AND NEW.task_state IS NULL AND NOT EXISTS"
+                                " (SELECT 1 FROM instance_faults WHERE instance_uuid = NEW.uuid)"
+                                " BEGIN SELECT RAISE(ABORT, 'an error without a fault'); END");
+}
+
 Fixture *fixture_new(const char *const *assignments) {
         Fixture *f = calloc(1, sizeof *f);
         _cleanup_free_ char *state_path = NULL;
@@ -40,6 +48,7 @@ Fixture *fixture_new(const char *const *assignments) {
         assert_int_equal(pool_new(&f->pool, f->event, 8), 0);
         if (store_new(&f->store, f->config, &e) < 0 || f->store->ops->open(f->store, &e) < 0)
                 fail_msg("store: %s", e.message ? e.message : store_last_error());
+        forbid_errors_without_a_fault(f);
         recording_messenger_init(&f->messenger);
         f->context = context_new_admin();
 

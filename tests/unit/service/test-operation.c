@@ -355,7 +355,7 @@ static void a_thousand_operations_from_workers_all_end_and_are_counted(void **st
 }
 
 typedef struct Shown {
-        uint64_t id[2];
+        uint64_t id[3];
         unsigned n, progress;
         char step[32];
         bool cancelled;
@@ -375,32 +375,39 @@ static void show(const OperationInfo *info, void *userdata) {
 
 static void steps_and_progress_are_shown_and_a_cancelled_one_stops_or_does_not_begin(void **state) {
         Fixture *f = *state;
-        End first = {}, waiting = {};
+        End first = {}, waiting = {}, marked = {};
         Shown shown = {};
 
         operation_submit(make(&steps, json_pack("{s:s}", "instance_uuid", UUID), &first), f->gate, f->pool);
-        operation_submit(make(&steps, json_pack("{s:s}", "instance_uuid", UUID), &waiting), f->gate, f->pool);
+        operation_submit(make(&block, json_pack("{s:s}", "instance_uuid", UUID), &waiting), f->gate, f->pool);
+        operation_submit(make(&steps, json_pack("{s:s}", "instance_uuid", UUID), &marked), f->gate, f->pool);
         assert_int_equal(atomic_load(&accepts), 2);
         run_until(f->event, atomic_load(&blocked) == 1);
         operation_gate_foreach(f->gate, show, &shown);
-        assert_int_equal(shown.n, 2);
+        assert_int_equal(shown.n, 3);
         assert_string_equal(shown.step, "first");
         assert_int_equal(shown.progress, 40);
         assert_false(shown.cancelled);
 
-        /* what waits for its turn ends at once, whatever those before it do */
+        /* what has done something when it was accepted takes it back in its turn; what has not ends at once, whatever those before
+         * it do */
+        assert_int_equal(operation_cancel(f->gate, shown.id[2]), 0);
         assert_int_equal(operation_cancel(f->gate, shown.id[1]), 0);
         run_until(f->event, atomic_load(&waiting.ended));
-        assert_false(atomic_load(&first.ended));
+        assert_string_equal(waiting.text, "block was cancelled");
+        assert_true(waiting.begun);
+        assert_false(atomic_load(&first.ended) || atomic_load(&marked.ended));
         assert_int_equal(operation_cancel(f->gate, shown.id[0]), 0);
         assert_int_equal(operation_cancel(f->gate, shown.id[0]), -EALREADY);
-        assert_int_equal(operation_cancel(f->gate, shown.id[1] + 1), -ENOENT);
+        assert_int_equal(operation_cancel(f->gate, shown.id[2] + 1), -ENOENT);
+        assert_int_equal(atomic_load(&blocked), 1);
         assert_return_code(sem_post(&released), 0);
         run_until(f->event, atomic_load(&first.ended));
         assert_string_equal(first.text, "steps was cancelled");
-        assert_string_equal(waiting.text, "steps was cancelled");
-        assert_true(waiting.begun);
-        assert_int_equal(atomic_load(&blocked), 1);
+        run_until(f->event, atomic_load(&blocked) == 2);
+        assert_return_code(sem_post(&released), 0);
+        run_until(f->event, atomic_load(&marked.ended));
+        assert_string_equal(marked.text, "steps was cancelled");
 }
 
 static json_int_t deadline_of(Fixture *f, const Method *method) {
