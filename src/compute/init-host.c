@@ -86,6 +86,7 @@ RecoveryAction recovery_action(VmState vm, TaskState task, PowerState guest) {
         case TASK_REBOOT_STARTED_HARD:
                 return running ? RECOVERY_ACTIVE : RECOVERY_REBOOT_HARD;
 
+        case TASK_RESUMING:
         case TASK_PAUSING:
                 return running ? RECOVERY_ACTIVE : RECOVERY_CONTINUE;
         case TASK_UNPAUSING:
@@ -496,8 +497,10 @@ void compute_recover_when_stored(ComputeManager *m, RequestContext *c, const cha
                         half = i.task_state != TASK_NONE || i.vm_state == VM_BUILDING;
                 if (half && (!i.host || streq(i.host, m->host))) {
                         r = recover(m, c, &i, &e);
-                        if (r < 0 && !failure_is_passing(r, &e))
+                        if (r < 0 && !failure_is_passing(r, &e)) {
                                 r = compute_instance_failed(m, &i, r, &e);
+                                exception_done(&e);     /* from here on it is about the store */
+                        }
                 }
                 if (r >= 0 || !failure_is_passing(r, &e))
                         return;

@@ -414,8 +414,8 @@ void instance_call_interrupted(const Operation *o, const NovaException *why) {
                 finish_event(&c, -ECANCELED, why);
 }
 
-/* The task ends with the method; but a deletion that was accepted meanwhile keeps its mark. */
-static void revert_task(InstanceCall *c) {
+/* The task ends with the method; but a deletion that was accepted meanwhile keeps its mark. False when the store could not be written. */
+static bool revert_task(InstanceCall *c) {
         Store *s = c->manager->store;
         int r = 0;
 
@@ -426,7 +426,7 @@ static void revert_task(InstanceCall *c) {
                 r = s->ops->instance_get(s, c->i->uuid, READ_DELETED_NO, &row);
                 if (r == 0 || (r > 0 && (row.task_state == TASK_NONE ||
                                          (is_deleting(row.task_state) && row.task_state != c->method->task))))
-                        return;
+                        return true;
                 if (r < 0)
                         break;
                 expected[0] = row.task_state;
@@ -439,6 +439,7 @@ static void revert_task(InstanceCall *c) {
                 c->store_failed = true;
                 log_error("Cannot clear the task_state of instance %s: %s", c->i->uuid, failure_text(r, NULL));
         }
+        return r >= 0 || r == -ESTALE;
 }
 
 /* Whether it failed since the store could not be written: then it could not write how it leaves the instance, either. An errno does
@@ -455,7 +456,7 @@ static void record_end(InstanceCall *c, int result, const NovaException *why) {
                 instance_call_record_fault(c, result, why);
         finish_event(c, result, why);
         if (result < 0 && (c->method->flags & WRAP_REVERT) && !task_differs && !is_of_the_store(c, why))
-                revert_task(c);
+                (void) revert_task(c);  /* else instance_call_run does */
 }
 
 /* ---- the call ---- */
@@ -524,9 +525,9 @@ int instance_call_run(Operation *o, json_t **ret, NovaException *e) {
         r = run(&c, ret, &x);
         /* Before it had begun, too: a delete has marked the row when it was accepted. */
         if (r < 0 && o->instance_uuid && (c.method->flags & WRAP_REVERT) && is_of_the_store(&c, &x)) {
-                compute_recover_when_stored(c.manager, c.context, o->instance_uuid);
-                if (c.i && c.i->uuid)
-                        revert_task(&c);
+                do
+                        compute_recover_when_stored(c.manager, c.context, o->instance_uuid);
+                while (c.i && c.i->uuid && !revert_task(&c) && !c.manager->stopping);
         }
         if (r < 0) {
                 if (c.method->flags & WRAP_NOTIFY)

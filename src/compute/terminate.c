@@ -5,8 +5,27 @@
 #include "compute/instance-methods.h"
 
 #include <assert.h>
+#include <unistd.h>
 
 #include "basic/log.h"
+
+#define TRIES 20
+#define PAUSE (100 * USEC_PER_MSEC)
+
+/* What goes away in the midst of it may have taken the guest already: it is gone on with when it is back. */
+static int delete(InstanceCall *c, NovaException *e) {
+        int r;
+
+        for (unsigned n = 0;; n++) {
+                r = compute_instance_delete(c->manager, c->context, c->i, e);
+                if (r >= 0 || n >= TRIES || !failure_is(e, EXC_HYPERVISOR_UNAVAILABLE))
+                        return r;
+                (void) usleep(PAUSE);   /* its loss may not be known yet */
+                if (!operation_wait_until_ready(c->operation))
+                        return r;
+                exception_done(e);
+        }
+}
 
 static int terminate(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL, y = NOVA_EXCEPTION_NULL;
@@ -14,7 +33,7 @@ static int terminate(InstanceCall *c, json_t **ret _unused_, NovaException *e) {
         int r;
 
         (void) operation_step(c->operation, "destroy");
-        r = compute_instance_delete(c->manager, c->context, c->i, &x);
+        r = delete(c, &x);
         if (r >= 0)
                 return r;
         if (failure_is(&x, EXC_INSTANCE_NOT_FOUND)) {

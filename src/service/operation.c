@@ -513,18 +513,18 @@ static bool operation_begin(Operation *o) {
         return o->begun;
 }
 
-/* A hypervisor that is away is no failure of who asked: it is waited for. Not longer than a little less than the time that the method
- * has, so that it can still say what is wrong before it is called stalled. On the worker, so that those of one instance stay in order. */
-static void wait_until_ready(Operation *o) {
+/* Not longer than a little less than the time that the method has, so that it can still say what is wrong before it is called stalled. On
+ * the worker, so that those of one instance stay in order. */
+bool operation_wait_until_ready(Operation *o) {
         bool (*ready)(Manager *m) = o->manager->ops->ready;
-        usec_t deadline = o->job.deadline ?: o->method->deadline, until = now_monotonic() + deadline - deadline / 10;
+        usec_t deadline = o->job.deadline ?: o->method->deadline, until = (o->begun_at ?: now_monotonic()) + deadline - deadline / 10;
         OperationGate *g = o->gate;
-        bool told = false;
+        bool told = false, is_ready;
 
-        if (!g || !(o->method->flags & METHOD_WHEN_READY) || !ready)
-                return;
+        if (!g || !ready)
+                return false;
         (void) pthread_mutex_lock(&g->lock);
-        while (!g->closed && !operation_cancelled(o) && !ready(o->manager) && now_monotonic() < until) {
+        while (!(is_ready = ready(o->manager)) && !g->closed && !operation_cancelled(o) && now_monotonic() < until) {
                 usec_t next = MIN(until, now_monotonic() + USEC_PER_SEC);       /* what is not told is looked at */
                 const struct timespec t = { .tv_sec = (time_t) (next / USEC_PER_SEC), .tv_nsec = (long) (next % USEC_PER_SEC) * 1000 };
 
@@ -534,13 +534,17 @@ static void wait_until_ready(Operation *o) {
                 told = true;
                 (void) pthread_cond_clockwait(&g->woken, &g->lock, CLOCK_MONOTONIC, &t);
         }
+        is_ready = is_ready && !g->closed && !operation_cancelled(o);
         (void) pthread_mutex_unlock(&g->lock);
+        return is_ready;
 }
 
 static int operation_on_work(Job *j) {
         Operation *o = CONTAINER_OF(j, Operation, job);
 
-        wait_until_ready(o);
+        /* A hypervisor that is away is no failure of who asked: it is waited for. */
+        if (o->method->flags & METHOD_WHEN_READY)
+                (void) operation_wait_until_ready(o);
         /* What waited for a worker while the service was told to stop does not begin. */
         if (!operation_begin(o))
                 return -ECANCELED;

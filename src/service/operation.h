@@ -178,6 +178,10 @@ void operation_progress(Operation *o, unsigned percent);
 bool operation_is_interrupted(const Operation *o);
 /* The step it was in then, or is in now; NULL = none named. On the thread that runs it. */
 const char *operation_last_step(const Operation *o);
+/* Within a method, after what it needs of its manager (ManagerOps.ready) has gone away: waits for it within the method's time, on this
+ * thread. True: it is there, to be tried again. False: it is not, or the operation was cancelled, or the service stops. */
+bool operation_wait_until_ready(Operation *o);
+
 /* Somebody cancelled it: it stops at its next safe point and fails with operation_refuse_cancelled. */
 bool operation_cancelled(const Operation *o);
 int operation_refuse_cancelled(const Operation *o, NovaException *e);   /* -ECANCELED with @e */

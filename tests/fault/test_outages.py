@@ -1,6 +1,7 @@
 """Nothing is lost while what the daemon leans on goes away: the broker is killed and started, the disk is full; and the daemon is
 killed in the middle of that. What is judged is in faultload.py."""
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -44,7 +45,10 @@ class Outage(unittest.TestCase):
         try:
             eventually(well, 30, 'a world without contradictions')
         except AssertionError:
-            self.fail('%s\n%s' % ('\n'.join(last[:20]), self.victim.text()[-4000:]))
+            # what the log has of the instances that are named, else its end
+            named = set(re.findall(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}', ' '.join(last[:3])))
+            story = [line for line in self.victim.text().splitlines() if any(uuid in line for uuid in named)]
+            self.fail('%s\n%s' % ('\n'.join(last[:20]), '\n'.join(story[-60:]) or self.victim.text()[-4000:]))
         print('%d requests, %d kills: %s' % (len(self.load.requests), self.victim.kills, outcomes(self.victim)), flush=True)
 
 
