@@ -337,7 +337,7 @@ class Thousands(OnBus):
             before, most, self.private_kib()))
         after = self.private_kib()
         self.round(guests, self.number)
-        eventually(lambda: self.private_kib() < after + (most - before) // 10, what='%d KiB after as many again, %d before' % (
+        eventually(lambda: self.private_kib() < after + (most - before) // 5, what='%d KiB after as many again, %d before' % (
             self.private_kib(), after))
 
     def round(self, guests, number):

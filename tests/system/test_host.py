@@ -135,6 +135,7 @@ class Host(unittest.TestCase):
         self.assertIn('# EOF', self.machine.until('python3', '/root/read.py'))
         # stopped, it stays so: who reads does not start it
         self.machine.run('systemctl', 'stop', UNIT)
+        self.machine.until('sh', '-c', '! systemctl is-active ' + SOCKET)
         self.assertNotEqual(self.read(check=False).returncode, 0)
         self.assertEqual(self.states(UNIT, SOCKET), ['inactive', 'inactive'])
         # without the socket all else goes on
