@@ -26,22 +26,21 @@ static const char *text_of(Wish *w, const json_t *value) {
 }
 
 /* NULL: it is not said, or empty. */
-static const char *of_flavor(Wish *w, const char *key) {
-        char name[64];
+static const char *said(Wish *w, const json_t *by, const char *prefix, const char *key) {
+        char name[80];
         const char *text;
 
-        snprintf(name, sizeof name, "hw:%s", key);
-        text = text_of(w, json_object_get(w->specs, name));
+        snprintf(name, sizeof name, "%s%s", prefix, key);
+        text = text_of(w, json_object_get(by, name));
         return isempty(text) ? NULL : text;
 }
 
-static const char *of_image(Wish *w, const char *key) {
-        char name[64];
-        const char *text;
+static const char *of_flavor(Wish *w, const char *key) {
+        return said(w, w->specs, "hw:", key);
+}
 
-        snprintf(name, sizeof name, "hw_%s", key);
-        text = text_of(w, json_object_get(w->properties, name));
-        return isempty(text) ? NULL : text;
+static const char *of_image(Wish *w, const char *key) {
+        return said(w, w->properties, "hw_", key);
 }
 
 static bool read_integer(const char *text, int64_t *ret) {

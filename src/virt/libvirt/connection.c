@@ -235,7 +235,6 @@ static int ensure(LibvirtDriver *d, NovaException *e) {
 
 static void *connector_run(void *data) {
         LibvirtDriver *d = data;
-        LibvirtConnection *last;
         unsigned attempt = 0;
 
         (void) pthread_setname_np(pthread_self(), "libvirt-connect");
@@ -264,12 +263,7 @@ static void *connector_run(void *data) {
 
         /* Here, not by the closer: whoever stops the driver waits for this thread. */
         drop_all(d);
-        while ((last = d->closing)) {
-                d->closing = last->next;
-                pthread_mutex_unlock(&d->lock);
-                libvirt_close(d, last);
-                pthread_mutex_lock(&d->lock);
-        }
+        libvirt_close_waiting(d);
         pthread_mutex_unlock(&d->lock);
         event_loop_unref();
 

@@ -86,27 +86,35 @@ void libvirt_close_idle(LibvirtDriver *d, bool all, usec_t before) {
 }
 
 /* One after the other: when one hangs the others would too. */
-static void *closer_run(void *data) {
-        LibvirtDriver *d = data;
+void libvirt_close_waiting(LibvirtDriver *d) {
         LibvirtConnection *c;
 
-        (void) pthread_setname_np(pthread_self(), "libvirt-close");
-        pthread_mutex_lock(&d->lock);
         while ((c = d->closing)) {
                 d->closing = c->next;
                 pthread_mutex_unlock(&d->lock);
                 libvirt_close(d, c);
                 pthread_mutex_lock(&d->lock);
         }
+}
+
+static void close_as_closer(LibvirtDriver *d) {
+        pthread_mutex_lock(&d->lock);
+        libvirt_close_waiting(d);
         d->has_closer = false;
         pthread_mutex_unlock(&d->lock);
+}
+
+static void *closer_run(void *data) {
+        LibvirtDriver *d = data;
+
+        (void) pthread_setname_np(pthread_self(), "libvirt-close");
+        close_as_closer(d);
         event_loop_unref();             /* keepalive, which ends a closing that hangs, runs there */
         libvirt_driver_unref(d);
         return NULL;
 }
 
 void libvirt_closer_start(LibvirtDriver *d) {
-        LibvirtConnection *c;
         pthread_t thread;
         bool wanted;
 
@@ -126,14 +134,5 @@ void libvirt_closer_start(LibvirtDriver *d) {
                 libvirt_driver_unref(d);
                 event_loop_unref();
         }
-        /* No thread can be had: then here. */
-        pthread_mutex_lock(&d->lock);
-        while ((c = d->closing)) {
-                d->closing = c->next;
-                pthread_mutex_unlock(&d->lock);
-                libvirt_close(d, c);
-                pthread_mutex_lock(&d->lock);
-        }
-        d->has_closer = false;
-        pthread_mutex_unlock(&d->lock);
+        close_as_closer(d);             /* no thread can be had: then here */
 }

@@ -106,6 +106,8 @@ void libvirt_close(LibvirtDriver *d, LibvirtConnection *c);
 void libvirt_close_later(LibvirtDriver *d, LibvirtConnection *c);
 /* The same of all that are idle, or of those but the first that have been since @before. */
 void libvirt_close_idle(LibvirtDriver *d, bool all, usec_t before);
+/* Does here what libvirt_close_later wanted. With the lock held, which is let go meanwhile. */
+void libvirt_close_waiting(LibvirtDriver *d);
 /* Begins what libvirt_close_later wanted, if that is under way already does nothing. Without the lock, not on libvirt's thread. */
 void libvirt_closer_start(LibvirtDriver *d);
 int libvirt_start_thread(pthread_t *ret, void *(*f)(void *data), void *data);   /* with all signals blocked. 0 or -errno */
