@@ -37,7 +37,7 @@
 #define REFUSED_MANY 32                                 /* one after the other */
 #define SMALL_CALL ((size_t) 4096)                      /* bytes that do not count */
 #define HELD_MAX ((size_t) 64 * 1024 * 1024)
-#define ANSWER_USEC (10 * USEC_PER_SEC)                 /* polkit itself */
+#define ANSWER_USEC (20 * USEC_PER_SEC)                 /* polkit itself: longer than the 15 s that it gives a rule which hangs */
 #define ANSWER_INTERACTIVE_USEC (5 * USEC_PER_MINUTE)   /* somebody types */
 
 typedef enum QueryState {

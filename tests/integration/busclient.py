@@ -15,7 +15,7 @@ SERVICE, NODE, MANAGER = NAME + '.Service', NAME + '.Node', NAME + '.Manager'
 INSTANCE, JOB = NAME + '.Instance', NAME + '.Job'
 PROPERTIES = 'org.freedesktop.DBus.Properties'
 POLKIT = 'org.freedesktop.PolicyKit1'
-PATIENCE = 20 * float(os.environ.get('NOVA_TEST_SLOWNESS', '1'))        # seconds: nothing takes so long that is to be
+PATIENCE = 30 * float(os.environ.get('NOVA_TEST_SLOWNESS', '1'))        # seconds: nothing takes so long that is to be
 
 
 class Error(Exception):
