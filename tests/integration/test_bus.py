@@ -290,6 +290,16 @@ class Authorization(BusTest):
         self.alice.verb('ReportState')
         self.assertEqual(self.fixture.asked(), 1)
 
+    def test_a_polkit_that_stands_still_is_waited_for(self):
+        os.kill(int(os.environ['SANDBOX_POLKIT_PID']), signal.SIGSTOP)
+        self.addCleanup(os.kill, int(os.environ['SANDBOX_POLKIT_PID']), signal.SIGCONT)
+        serial = self.alice.send(SERVICE, 'ReportState', 'a{sv}', ({},))
+        with self.assertRaises(TimeoutError):           # Debian 12's does it for 15 s
+            self.alice.answer(serial, 11)
+        self.assertEqual(self.bob.get('State'), 'running')
+        os.kill(int(os.environ['SANDBOX_POLKIT_PID']), signal.SIGCONT)
+        self.assertEqual(self.alice.answer(serial), ())
+
     def test_without_polkit_everybody_is_refused(self):
         self.polkit_away()
         self.assertError(DENIED, 'Access denied: .*polkit gives no answer', self.alice.verb, 'ReportState')
@@ -304,7 +314,8 @@ class Authorization(BusTest):
         eventually(lambda: self.alice.owner(POLKIT) is None, what='polkit gone')
 
         def back():
-            p = subprocess.Popen(['/usr/lib/polkit-1/polkitd', '--no-debug'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            p = subprocess.Popen(['/usr/lib/polkit-1/polkitd', '--no-debug'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                 env=dict(os.environ, LD_PRELOAD=os.environ['SANDBOX_POLKIT_PRELOAD']))
             os.environ['SANDBOX_POLKIT_PID'] = str(p.pid)
             c = Client()
             eventually(lambda: c.owner(POLKIT), what='polkit back')

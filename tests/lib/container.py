@@ -95,12 +95,23 @@ class Container:
                 target = os.path.join(self.folder, 'upper', merged)
                 os.makedirs(target, exist_ok=True)
                 subprocess.run(['cp', '-a', os.path.join(tree, top) + '/.', target], check=True)
+        self.steady_polkit()
         v2 = next((line.split()[1] for line in open('/proc/mounts', encoding='utf-8') if line.split()[2] == 'cgroup2'), None)
         if not v2:
             raise unittest.SkipTest('no cgroup2 file system is mounted')
         self.cgroup = os.path.join(v2, os.path.basename(self.folder))
         os.mkdir(self.cgroup)
         return self.boot(seconds, states)
+
+    def steady_polkit(self):
+        """Has its polkitd not stand still for 15 s now and then (polkit-wake.c says why)."""
+        files = {name: os.path.join(self.folder, 'upper', name) for name in ('usr/local/lib', 'etc/systemd/system/polkit.service.d')}
+        for folder in files.values():
+            os.makedirs(folder, exist_ok=True)
+        library = os.path.join(files['usr/local/lib'], 'polkit-wake.so')
+        subprocess.run(['cc', '-O1', '-shared', '-fPIC', '-o', library, os.path.join(HERE, 'polkit-wake.c')], check=True)
+        with open(os.path.join(files['etc/systemd/system/polkit.service.d'], 'wake.conf'), 'w', encoding='ascii') as f:
+            f.write('[Service]\nEnvironment=LD_PRELOAD=/usr/local/lib/polkit-wake.so\n')
 
     def boot_again(self, seconds=60, states=('running', 'degraded')):
         """Once it has gone down by itself, within @seconds: boots it anew. What it wrote to its disk is there."""
