@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -12,7 +13,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from novactlclient import NOVACTL, environment, json_of, run, takes_signal  # noqa: E402
 from novactlhost import DENIED, DONE, FAILED, INTERRUPTED, NO_SUCH, UNREACHABLE, USAGE, OnGuests  # noqa: E402
-from wireclient import eventually  # noqa: E402
+from wireclient import SLOW, eventually  # noqa: E402
 
 BINARY = '/bin/true'             # a file that is no text
 
@@ -326,6 +327,28 @@ class Instances(OnGuests):
         self.daemon.start()
         eventually(lambda: json_of('list') and not json_of('jobs') and self.states('web1') == ('stopped', '', 'shutdown'))
         self.assertFalse(json_of('list')[0]['locked'])
+
+    def test_a_job_whose_outcome_could_not_be_recorded_is_left_and_goes_on_at_the_next_start(self):
+        self.created('web1')
+        self.daemon.fault('power_off:hang')
+        waiting = subprocess.Popen([NOVACTL, '--json=short', 'stop', 'web1'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                   env=environment())
+        [job] = eventually(lambda: [j for j in json_of('jobs') if j['state'] == 'running'], what='the stop')
+        wal = self.daemon.database() + '-wal'                   # goes on to be written, and cannot be synced
+        os.chown(wal, 0, 0)
+        os.chmod(wal, 0o600)
+        self.daemon.fault()
+        out, told = waiting.communicate(timeout=20 * SLOW)
+        self.assertEqual((waiting.returncode, told), (FAILED, "novactl: stopping 'web1': has no outcome yet, the daemon goes on with it at its next "
+                                                      'start (job %d)\n' % job['job']))
+        [ended] = json.loads(out)
+        self.assertEqual((ended['verb'], ended['name'], ended['job'], ended['result'], ended['error']), ('stop', 'web1', job['job'], 'left', ''))
+        self.daemon.wait_logged('The outcome of stop_instance could not be recorded')
+        shutil.chown(wal, 'nova', 'nova')
+        self.daemon.stop()
+        self.daemon.start()
+        self.daemon.wait_logged('Request [0-9]+ of an earlier run, stop_instance of instance')
+        eventually(lambda: json_of('list') and not json_of('jobs') and self.states('web1') == ('stopped', '', 'shutdown'), 20)
 
     def test_a_console_that_is_followed_ends_with_its_instance(self):
         self.created('web1')
