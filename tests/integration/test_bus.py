@@ -265,8 +265,7 @@ class Authorization(BusTest):
         self.assertEqual(self.fixture.asked(), len(pairs))
 
     def test_one_caller_with_too_many_questions_is_stopped_and_others_are_not(self):
-        os.kill(int(os.environ['SANDBOX_POLKIT_PID']), signal.SIGSTOP)
-        self.addCleanup(os.kill, int(os.environ['SANDBOX_POLKIT_PID']), signal.SIGCONT)
+        go_on = self.polkit_hangs()
         serials = [self.bob.send(SERVICE, 'ReportState', 'a{sv}', ({},)) for _ in range(40)]
         refused = 0
         for serial in serials[32:]:
@@ -275,29 +274,27 @@ class Authorization(BusTest):
         self.assertEqual(refused, 8)
         mine = self.alice.send(SERVICE, 'ReportState', 'a{sv}', ({},))
         self.assertEqual(self.bob.get('State'), 'running')          # reading goes on while polkit hangs
-        os.kill(int(os.environ['SANDBOX_POLKIT_PID']), signal.SIGCONT)
+        go_on()
         self.assertEqual(self.alice.answer(mine), ())
 
     def test_a_caller_that_leaves_before_the_verdict_starts_nothing(self):
-        os.kill(int(os.environ['SANDBOX_POLKIT_PID']), signal.SIGSTOP)
-        self.addCleanup(os.kill, int(os.environ['SANDBOX_POLKIT_PID']), signal.SIGCONT)
+        go_on = self.polkit_hangs()
         gone = Client('alice')
         gone.send(SERVICE, 'ReportState', 'a{sv}', ({},))
         eventually(lambda: 'State' in gone.all(), what='the call in the daemon')     # in order: the verb was there before
         gone.close()
         eventually(lambda: 'its call ReportState is dropped' in self.fixture.text(), what='the dropped call')
-        os.kill(int(os.environ['SANDBOX_POLKIT_PID']), signal.SIGCONT)
+        go_on()
         self.alice.verb('ReportState')
         self.assertEqual(self.fixture.asked(), 1)
 
     def test_a_polkit_that_stands_still_is_waited_for(self):
-        os.kill(int(os.environ['SANDBOX_POLKIT_PID']), signal.SIGSTOP)
-        self.addCleanup(os.kill, int(os.environ['SANDBOX_POLKIT_PID']), signal.SIGCONT)
+        go_on = self.polkit_hangs()
         serial = self.alice.send(SERVICE, 'ReportState', 'a{sv}', ({},))
         with self.assertRaises(TimeoutError):           # Debian 12's does it for 15 s
             self.alice.answer(serial, 11)
         self.assertEqual(self.bob.get('State'), 'running')
-        os.kill(int(os.environ['SANDBOX_POLKIT_PID']), signal.SIGCONT)
+        go_on()
         self.assertEqual(self.alice.answer(serial), ())
 
     def test_without_polkit_everybody_is_refused(self):
@@ -307,16 +304,30 @@ class Authorization(BusTest):
         self.assertEqual(self.fixture.asked(), 0)
         self.assertEqual(self.bob.get('State'), 'running')
 
+    def polkit_pid(self):
+        """Of the one that answers now: it may have ended by itself and been started again."""
+        eventually(lambda: self.alice.owner(POLKIT), what='polkit')
+        return self.alice.bus('GetConnectionUnixProcessID', 's', (POLKIT,))[0]
+
+    def polkit_hangs(self):
+        """Until what is returned is called, or the test ends."""
+        fd = os.pidfd_open(self.polkit_pid())
+        self.addCleanup(os.close, fd)
+
+        def go_on():
+            signal.pidfd_send_signal(fd, signal.SIGCONT)
+        signal.pidfd_send_signal(fd, signal.SIGSTOP)
+        self.addCleanup(go_on)
+        return go_on
+
     def polkit_away(self):
         """Stops the real one and brings another for the tests that follow."""
-        pid = self.alice.bus('GetConnectionUnixProcessID', 's', (POLKIT,))[0]
-        os.kill(pid, signal.SIGKILL)
+        os.kill(self.polkit_pid(), signal.SIGKILL)
         eventually(lambda: self.alice.owner(POLKIT) is None, what='polkit gone')
 
         def back():
-            p = subprocess.Popen(['/usr/lib/polkit-1/polkitd', '--no-debug'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                 env=dict(os.environ, LD_PRELOAD=os.environ['SANDBOX_POLKIT_PRELOAD']))
-            os.environ['SANDBOX_POLKIT_PID'] = str(p.pid)
+            subprocess.Popen(['/usr/lib/polkit-1/polkitd', '--no-debug'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             env=dict(os.environ, LD_PRELOAD=os.environ['SANDBOX_POLKIT_PRELOAD']))
             c = Client()
             eventually(lambda: c.owner(POLKIT), what='polkit back')
             c.close()
