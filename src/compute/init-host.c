@@ -338,6 +338,22 @@ static void recovery_ended(ComputeManager *m, const char *uuid, bool again) {
                 log_warning("Cannot remember this boot of the host: %s", failure_text(r, NULL));
 }
 
+/* One that cannot be recovered is set to ERROR and named. A failure that is returned is a passing one, or the store's. */
+static int recover_or_give_up(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e) {
+        int r;
+
+        r = recover(m, c, i, e);
+        if (r >= 0 || failure_is_passing(r, e))
+                return r;
+        r = compute_instance_failed(m, i, r, e);
+        exception_done(e);              /* from here on it is about the store */
+        pthread_mutex_lock(&m->lock);
+        (void) name_set_add(&m->failed, i->uuid);
+        pthread_mutex_unlock(&m->lock);
+        compute_manager_show_trouble(m);
+        return r;
+}
+
 static void recover_instance(ComputeManager *m, const char *uuid) {
         _cleanup_(context_unrefp) RequestContext *c = context_new_admin();
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
@@ -346,16 +362,8 @@ static void recover_instance(ComputeManager *m, const char *uuid) {
         int r;
 
         r = c ? m->store->ops->instance_get(m->store, uuid, READ_DELETED_NO, &i) : -ENOMEM;
-        if (r > 0 && (i.host ? streq(i.host, m->host) : i.vm_state == VM_BUILDING)) {
-                r = recover(m, c, &i, &e);
-                if (r < 0 && !failure_is_passing(r, &e)) {
-                        r = compute_instance_failed(m, &i, r, &e);
-                        pthread_mutex_lock(&m->lock);
-                        (void) name_set_add(&m->failed, uuid);
-                        pthread_mutex_unlock(&m->lock);
-                        compute_manager_show_trouble(m);
-                }
-        }
+        if (r > 0 && (i.host ? streq(i.host, m->host) : i.vm_state == VM_BUILDING))
+                r = recover_or_give_up(m, c, &i, &e);
         if (r < 0) {
                 log_warning("Instance %s is not yet recovered: %s", uuid, failure_text(r, &e));
                 again = true;
@@ -495,13 +503,8 @@ void compute_recover_when_stored(ComputeManager *m, RequestContext *c, const cha
                         r = m->store->ops->instance_get(m->store, uuid, READ_DELETED_NO, &i);
                 if (r > 0)
                         half = i.task_state != TASK_NONE || i.vm_state == VM_BUILDING;
-                if (half && (!i.host || streq(i.host, m->host))) {
-                        r = recover(m, c, &i, &e);
-                        if (r < 0 && !failure_is_passing(r, &e)) {
-                                r = compute_instance_failed(m, &i, r, &e);
-                                exception_done(&e);     /* from here on it is about the store */
-                        }
-                }
+                if (half && (!i.host || streq(i.host, m->host)))
+                        r = recover_or_give_up(m, c, &i, &e);
                 if (r >= 0 || !failure_is_passing(r, &e))
                         return;
                 if (attempt == 0)

@@ -220,6 +220,25 @@ static void one_bad_instance_ends_in_error_with_a_fault_and_the_others_go_on(voi
         assert_null(f->m->manager.ops->trouble(&f->m->manager));
 }
 
+/* A request that the store broke off: by itself, as soon as the store is back. */
+static void one_that_a_request_left_half_way_ends_in_error_just_so(void **state _unused_) {
+        _fixture_ Fixture *f = fixture_new(NULL);
+        _cleanup_(instance_done) Instance i = {};
+        char uuid[UUID_TEXT_MAX];
+
+        fixture_instance(f, 1, VM_ACTIVE, TASK_REBOOTING, POWER_RUNNING, POWER_RUNNING);
+        give_network(f, 1);
+        traced = f;
+        f->ops.plug_vifs = plug_vifs_fails_for_one;
+
+        compute_recover_when_stored(f->m, f->context, fixture_uuid(1, uuid));
+        fixture_read(f, 1, &i);
+        assert_int_equal(i.vm_state, VM_ERROR);
+        assert_int_equal(i.task_state, TASK_NONE);
+        assert_int_equal(fixture_query(f, "SELECT count(*) FROM instance_faults WHERE message = 'binding failed for port abc'"), 1);
+        assert_non_null(strstr(strempty(f->m->manager.ops->trouble(&f->m->manager)), uuid));
+}
+
 static void write_boot_id(Fixture *f, const char *id) {
         static char path[128];
         FILE *file;
@@ -339,6 +358,7 @@ int main(void) {
                 cmocka_unit_test(instances_in_each_state_are_put_right),
                 cmocka_unit_test(no_peer_is_asked_at_the_start),
                 cmocka_unit_test(one_bad_instance_ends_in_error_with_a_fault_and_the_others_go_on),
+                cmocka_unit_test(one_that_a_request_left_half_way_ends_in_error_just_so),
                 cmocka_unit_test(guests_are_restarted_only_after_the_host_has_booted),
                 cmocka_unit_test(an_instance_is_not_blamed_for_an_absent_hypervisor),
                 cmocka_unit_test(a_driver_that_cannot_connect_is_an_error_that_is_shown),
