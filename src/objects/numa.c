@@ -8,6 +8,8 @@
 #include "basic/json.h"
 
 #define DATA "nova_object.data"
+#define HOST "NUMATopology"
+#define GUEST "InstanceNUMATopology"
 
 static const char *const policies[_NUMA_POLICY_MAX] = { NULL, "shared", "dedicated", "mixed" };
 static const char *const thread_policies[_NUMA_THREADS_MAX] = { NULL, "prefer", "isolate", "require" };
@@ -47,27 +49,16 @@ static int bad(NovaException *e, const char *what, const char *field, const json
         return exception_setf(e, EXC_INVALID, "%s: %s cannot be %.100s", what, field, text ? text : "missing");
 }
 
-static int read_number(const json_t *data, const char *field, const char *what, int64_t otherwise, int64_t *ret, NovaException *e) {
-        const json_t *value = json_object_get(data, field);
-
-        *ret = otherwise;
-        if ((!value || json_is_null(value)) && otherwise != INT64_MIN)
-                return 0;
-        if (!json_is_integer(value))
-                return bad(e, what, field, value);
-        *ret = json_integer_value(value);
-        return 0;
+/* @list may be missing. */
+static int check_list(const json_t *list, const char *what, const char *field, NovaException *e) {
+        return !list || json_is_null(list) || json_is_array(list) ? 0 : bad(e, what, field, list);
 }
 
-static int read_cpu_list(const json_t *list, const char *what, const char *field, cpu_set_t *ret, NovaException *e) {
+static int read_cpus(const json_t *list, const char *what, const char *field, cpu_set_t *ret, NovaException *e) {
         const json_t *cpu;
         size_t n;
 
         CPU_ZERO(ret);
-        if (!list || json_is_null(list))
-                return 0;
-        if (!json_is_array(list))
-                return bad(e, what, field, list);
         json_array_foreach((json_t *) list, n, cpu) {
                 json_int_t number = json_integer_value(cpu);
 
@@ -75,12 +66,54 @@ static int read_cpu_list(const json_t *list, const char *what, const char *field
                         return bad(e, what, field, cpu);
                 CPU_SET((size_t) number, ret);
         }
+        return check_list(list, what, field, e);
+}
+
+/* A member of an object, and where in our struct it goes: an int64_t, or a cpu_set_t. */
+typedef struct Field {
+        const char *name;
+        enum { FIELD_NUMBER, FIELD_NUMBER_OR_NONE, FIELD_CPUS } type;
+        size_t offset;
+} Field;
+
+static int read_fields(const json_t *data, const char *what, const Field *fields, size_t n_fields, void *to, NovaException *e) {
+        for (const Field *f = fields; f < fields + n_fields; f++) {
+                const json_t *value = json_object_get(data, f->name);
+                void *at = (char *) to + f->offset;
+
+                if (f->type == FIELD_CPUS) {
+                        int r = read_cpus(value, what, f->name, at, e);
+
+                        if (r < 0)
+                                return r;
+                } else if (json_is_integer(value) || (f->type == FIELD_NUMBER_OR_NONE && (!value || json_is_null(value))))
+                        *(int64_t *) at = json_integer_value(value);
+                else
+                        return bad(e, what, f->name, value);
+        }
         return 0;
 }
 
-static int read_cpus(const json_t *data, const char *field, const char *what, cpu_set_t *ret, NovaException *e) {
-        return read_cpu_list(json_object_get(data, field), what, field, ret, e);
+static int read_items(const json_t *list, void *items, size_t size, int (*read)(const json_t *, void *, NovaException *), NovaException *e) {
+        const json_t *item;
+        size_t n;
+
+        json_array_foreach((json_t *) list, n, item) {
+                int r = read(item, (char *) items + n * size, e);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
+
+/* Makes room for all of @list, zeroed, and has @read fill each. What is read before a failure is there. */
+#define READ_ITEMS(list, items, n, read, e)                                                     \
+        ({                                                                                      \
+                (items) = calloc(json_array_size(list) + 1, sizeof *(items));                   \
+                (n) = (items) ? json_array_size(list) : 0;                                      \
+                (items) ? read_items((list), (items), sizeof *(items), (read), (e)) : -ENOMEM;  \
+        })
 
 /* 1: *ret_cells are the cells; 0: there is no topology. */
 static int read_object(const char *text, const char *what, json_t **ret, const json_t **ret_cells, NovaException *e) {
@@ -101,98 +134,62 @@ static int read_object(const char *text, const char *what, json_t **ret, const j
         return 1;
 }
 
-static int read_siblings(const json_t *list, HostCell *c, NovaException *e) {
-        const json_t *one;
-        size_t n;
-        int r = 0;
-
-        if (list && !json_is_null(list) && !json_is_array(list))
-                return bad(e, "NUMATopology", "siblings", list);
-        c->siblings = calloc(json_array_size(list) + 1, sizeof *c->siblings);
-        if (!c->siblings)
-                return -ENOMEM;
-        json_array_foreach((json_t *) list, n, one) {
-                r = read_cpu_list(one, "NUMATopology", "siblings", &c->siblings[n], e);
-                if (r < 0)
-                        return r;
-        }
-        c->n_siblings = json_array_size(list);
-        return 0;
+static int read_siblings(const json_t *list, void *to, NovaException *e) {
+        return read_cpus(list, HOST, "siblings", to, e);
 }
 
-static int read_pages(const json_t *list, HostCell *c, NovaException *e) {
-        const char *what = "NUMATopology";
-        const json_t *one;
-        size_t n;
-        int r = 0;
-
-        if (list && !json_is_null(list) && !json_is_array(list))
-                return bad(e, what, "mempages", list);
-        c->pages = calloc(json_array_size(list) + 1, sizeof *c->pages);
-        if (!c->pages)
-                return -ENOMEM;
-        json_array_foreach((json_t *) list, n, one) {
-                HostPages *p = &c->pages[n];
-                const json_t *data = data_of(one);
-
-                r = read_number(data, "size_kb", what, INT64_MIN, &p->size_kib, e);
-                if (r >= 0)
-                        r = read_number(data, "total", what, INT64_MIN, &p->total, e);
-                if (r >= 0)
-                        r = read_number(data, "used", what, 0, &p->used, e);
-                if (r >= 0)
-                        r = read_number(data, "reserved", what, 0, &p->reserved, e);
-                if (r >= 0 && p->size_kib <= 0)
-                        r = bad(e, what, "size_kb", json_object_get(data, "size_kb"));
-                if (r < 0)
-                        return r;
-        }
-        c->n_pages = json_array_size(list);
-        return 0;
-}
-
-static int read_host_cell(const json_t *data, HostCell *c, NovaException *e) {
-        const char *what = "NUMATopology";
+static int read_pages(const json_t *item, void *to, NovaException *e) {
+        static const Field fields[] = {
+                { "size_kb", FIELD_NUMBER, offsetof(HostPages, size_kib) },
+                { "total", FIELD_NUMBER, offsetof(HostPages, total) },
+                { "used", FIELD_NUMBER_OR_NONE, offsetof(HostPages, used) },
+                { "reserved", FIELD_NUMBER_OR_NONE, offsetof(HostPages, reserved) },
+        };
+        const json_t *data = data_of(item);
+        HostPages *p = to;
         int r;
 
-        r = read_number(data, "id", what, INT64_MIN, &c->id, e);
+        r = read_fields(data, HOST, fields, ELEMENTSOF(fields), p, e);
+        return r >= 0 && p->size_kib <= 0 ? bad(e, HOST, "size_kb", json_object_get(data, "size_kb")) : r;
+}
+
+static int read_host_cell(const json_t *item, void *to, NovaException *e) {
+        static const Field fields[] = {
+                { "id", FIELD_NUMBER, offsetof(HostCell, id) },
+                { "memory", FIELD_NUMBER, offsetof(HostCell, memory_mb) },
+                { "memory_usage", FIELD_NUMBER_OR_NONE, offsetof(HostCell, memory_usage) },
+                { "cpu_usage", FIELD_NUMBER_OR_NONE, offsetof(HostCell, cpu_usage) },
+                { "cpuset", FIELD_CPUS, offsetof(HostCell, cpus) },
+                { "pcpuset", FIELD_CPUS, offsetof(HostCell, pcpus) },
+                { "pinned_cpus", FIELD_CPUS, offsetof(HostCell, pinned) },
+        };
+        const json_t *data = data_of(item), *siblings = json_object_get(data, "siblings"), *pages = json_object_get(data, "mempages");
+        HostCell *c = to;
+        int r;
+
+        r = read_fields(data, HOST, fields, ELEMENTSOF(fields), c, e);
         if (r >= 0)
-                r = read_number(data, "memory", what, INT64_MIN, &c->memory_mb, e);
+                r = check_list(siblings, HOST, "siblings", e);
         if (r >= 0)
-                r = read_number(data, "memory_usage", what, 0, &c->memory_usage, e);
+                r = check_list(pages, HOST, "mempages", e);
         if (r >= 0)
-                r = read_number(data, "cpu_usage", what, 0, &c->cpu_usage, e);
+                r = READ_ITEMS(siblings, c->siblings, c->n_siblings, read_siblings, e);
         if (r >= 0)
-                r = read_cpus(data, "cpuset", what, &c->cpus, e);
-        if (r >= 0)
-                r = read_cpus(data, "pcpuset", what, &c->pcpus, e);
-        if (r >= 0)
-                r = read_cpus(data, "pinned_cpus", what, &c->pinned, e);
-        if (r >= 0)
-                r = read_siblings(json_object_get(data, "siblings"), c, e);
-        if (r >= 0)
-                r = read_pages(json_object_get(data, "mempages"), c, e);
+                r = READ_ITEMS(pages, c->pages, c->n_pages, read_pages, e);
         return r;
 }
 
 int host_topology_read(const char *text, HostTopology *ret, NovaException *e) {
         _cleanup_(host_topology_done) HostTopology t = {};
-        const json_t *cells, *cell;
-        size_t n;
+        const json_t *cells;
         int r;
 
-        r = read_object(text, "NUMATopology", &t.object, &cells, e);
+        r = read_object(text, HOST, &t.object, &cells, e);
         if (r <= 0)
                 return r;
-        t.cells = calloc(json_array_size(cells), sizeof *t.cells);
-        if (!t.cells)
-                return -ENOMEM;
-        t.n = json_array_size(cells);
-        json_array_foreach((json_t *) cells, n, cell) {
-                r = read_host_cell(data_of(cell), &t.cells[n], e);
-                if (r < 0)
-                        return r;
-        }
+        r = READ_ITEMS(cells, t.cells, t.n, read_host_cell, e);
+        if (r < 0)
+                return r;
         *ret = t;
         t = (HostTopology) {};
         return 1;
@@ -209,7 +206,7 @@ static int read_word(const json_t *data, const char *field, const char *const *w
                         *ret = n;
                         return 0;
                 }
-        return bad(e, "InstanceNUMATopology", field, value);
+        return bad(e, GUEST, field, value);
 }
 
 static int read_pins(const json_t *pins, GuestCell *c, NovaException *e) {
@@ -220,37 +217,35 @@ static int read_pins(const json_t *pins, GuestCell *c, NovaException *e) {
         if (!pins || json_is_null(pins))
                 return 0;
         if (!json_is_object(pins))
-                return bad(e, "InstanceNUMATopology", "cpu_pinning_raw", pins);
+                return bad(e, GUEST, "cpu_pinning_raw", pins);
         json_object_foreach((json_t *) pins, key, value) {
                 char *end;
                 unsigned long vcpu = strtoul(key, &end, 10);
                 json_int_t cpu = json_integer_value(value);
 
                 if (*end || end == key || vcpu >= NUMA_CPUS_MAX || !json_is_integer(value) || cpu < 0 || cpu >= NUMA_CPUS_MAX)
-                        return bad(e, "InstanceNUMATopology", "cpu_pinning_raw", pins);
+                        return bad(e, GUEST, "cpu_pinning_raw", pins);
                 c->pins[vcpu] = (int16_t) cpu;
         }
         return 0;
 }
 
-static int read_guest_cell(const json_t *data, GuestCell *c, NovaException *e) {
-        const char *what = "InstanceNUMATopology";
-        const json_t *reserved = json_object_get(data, "cpuset_reserved");
+static int read_guest_cell(const json_t *item, void *to, NovaException *e) {
+        static const Field fields[] = {
+                { "id", FIELD_NUMBER, offsetof(GuestCell, id) },
+                { "memory", FIELD_NUMBER, offsetof(GuestCell, memory_mb) },
+                { "pagesize", FIELD_NUMBER_OR_NONE, offsetof(GuestCell, page_kib) },
+                { "cpuset", FIELD_CPUS, offsetof(GuestCell, cpus) },
+                { "pcpuset", FIELD_CPUS, offsetof(GuestCell, pcpus) },
+                { "cpuset_reserved", FIELD_CPUS, offsetof(GuestCell, reserved) },
+        };
+        const json_t *data = data_of(item), *reserved = json_object_get(data, "cpuset_reserved");
         int policy = 0, threads = 0, r;
+        GuestCell *c = to;
 
-        r = read_number(data, "id", what, INT64_MIN, &c->id, e);
-        if (r >= 0)
-                r = read_number(data, "memory", what, INT64_MIN, &c->memory_mb, e);
-        if (r >= 0)
-                r = read_number(data, "pagesize", what, 0, &c->page_kib, e);
+        r = read_fields(data, GUEST, fields, ELEMENTSOF(fields), c, e);
         if (r >= 0 && (c->memory_mb < 0 || c->memory_mb > INT64_MAX / 1024))
-                r = bad(e, what, "memory", json_object_get(data, "memory"));
-        if (r >= 0)
-                r = read_cpus(data, "cpuset", what, &c->cpus, e);
-        if (r >= 0)
-                r = read_cpus(data, "pcpuset", what, &c->pcpus, e);
-        if (r >= 0)
-                r = read_cpus(data, "cpuset_reserved", what, &c->reserved, e);
+                r = bad(e, GUEST, "memory", json_object_get(data, "memory"));
         if (r >= 0)
                 r = read_word(data, "cpu_policy", policies, _NUMA_POLICY_MAX, &policy, e);
         if (r >= 0)
@@ -272,26 +267,18 @@ static int read_guest_cell(const json_t *data, GuestCell *c, NovaException *e) {
 
 int guest_topology_read(const char *text, GuestTopology *ret, NovaException *e) {
         _cleanup_(guest_topology_done) GuestTopology t = {};
-        const json_t *cells, *cell;
+        const json_t *cells;
         int emulator = 0, r;
-        size_t n;
 
-        r = read_object(text, "InstanceNUMATopology", &t.object, &cells, e);
+        r = read_object(text, GUEST, &t.object, &cells, e);
         if (r <= 0)
                 return r;
-        t.cells = calloc(json_array_size(cells), sizeof *t.cells);
-        if (!t.cells)
-                return -ENOMEM;
-        t.n = json_array_size(cells);
         r = read_word(data_of(t.object), "emulator_threads_policy", emulator_policies, _NUMA_EMULATOR_MAX, &emulator, e);
+        if (r >= 0)
+                r = READ_ITEMS(cells, t.cells, t.n, read_guest_cell, e);
         if (r < 0)
                 return r;
         t.emulator = (NumaEmulator) emulator;
-        json_array_foreach((json_t *) cells, n, cell) {
-                r = read_guest_cell(data_of(cell), &t.cells[n], e);
-                if (r < 0)
-                        return r;
-        }
         *ret = t;
         t = (GuestTopology) {};
         return 1;
@@ -367,7 +354,7 @@ static int write_guest_cell(const GuestCell *c, json_t *data) {
 }
 
 char *guest_topology_text(const GuestTopology *t) {
-        json_auto_t *copy = t->object ? json_deep_copy(t->object) : object("InstanceNUMATopology", "1.3");
+        json_auto_t *copy = t->object ? json_deep_copy(t->object) : object(GUEST, "1.3");
         json_t *data = (json_t *) data_of(copy), *cells = json_object_get(data, "cells");
 
         if (!copy || json_object_set_new(data, "emulator_threads_policy", word(emulator_policies[t->emulator])) < 0)
