@@ -101,17 +101,11 @@ static int append_interface(sd_bus_message *m, const InterfaceView *i) {
         for (size_t n = 0; r >= 0 && n < ELEMENTSOF(texts); n++)
                 r = bus_append_text_entry(m, texts[n].key, texts[n].value);
         if (r >= 0)
-                r = sd_bus_message_open_container(m, 'e', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append_basic(m, 's', "addresses");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "as");
+                r = bus_open_entry(m, "addresses", "as");
         if (r >= 0)
                 r = bus_value_append(&addresses, m);
         if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
+                r = bus_close_entry(m);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

@@ -210,6 +210,8 @@ int bus_host_init(Bus *b);
 
 /* ---- calls.c ---- */
 
+/* Answers @m with what @append appends of @data. 1, or -errno when it is not answered. */
+int bus_answer(sd_bus_message *m, int (*append)(sd_bus_message *reply, const void *data), const void *data);
 /* Keeps @m to be answered later. LimitsExceeded when too many wait. */
 int bus_call_new(Bus *b, sd_bus_message *m, BusCallWait wait, const char *what, BusCall **ret, sd_bus_error *error);
 /* Forgets it unanswered: for a handler that answers with an error itself. */

@@ -265,25 +265,20 @@ static int append_timer(sd_bus_message *reply, const LoopingCallInfo *t) {
                                      "Running", "b", (int) t->running);
 }
 
-static int method_list_timers(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+static int append_timers(sd_bus_message *reply, const void *data) {
         LoopingCallInfo timers[TIMERS_MAX];
-        sd_bus_message *reply = NULL;
-        Bus *b = userdata;
-        size_t n;
+        const Bus *b = data;
+        size_t n = timers_of(b->service, timers);
         int r;
 
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "(sta{sv})");
-        n = timers_of(b->service, timers);
+        r = sd_bus_message_open_container(reply, 'a', "(sta{sv})");
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = append_timer(reply, timers + i);
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
-        if (r >= 0)
-                r = sd_bus_send(sd_bus_message_get_bus(m), reply, NULL);
-        sd_bus_message_unref(reply);
-        return r;
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int method_list_timers(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        return bus_answer(m, append_timers, userdata);
 }
 
 static int append_server(sd_bus_message *reply, const Server *server) {
@@ -317,25 +312,21 @@ static int append_server(sd_bus_message *reply, const Server *server) {
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int method_list_services(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
-        sd_bus_message *reply = NULL;
+static int append_servers(sd_bus_message *reply, const void *data) {
         Server *servers[SERVERS_MAX];
-        Bus *b = userdata;
+        const Bus *b = data;
         size_t n;
         int r;
 
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "(sa{sv})");
+        r = sd_bus_message_open_container(reply, 'a', "(sa{sv})");
         n = b->launcher ? MIN(launcher_servers(b->launcher, servers, SERVERS_MAX), (size_t) SERVERS_MAX) : 0;
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = append_server(reply, servers[i]);
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
-        if (r >= 0)
-                r = sd_bus_send(sd_bus_message_get_bus(m), reply, NULL);
-        sd_bus_message_unref(reply);
-        return r;
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int method_list_services(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        return bus_answer(m, append_servers, userdata);
 }
 
 #define PROPERTY(name, signature) SD_BUS_PROPERTY(name, signature, property_get, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)

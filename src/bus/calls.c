@@ -1,10 +1,23 @@
-/* Verbs that are answered later: the message is kept, the loop goes on, the answer follows when the service has told. */
+/* Answers; and verbs that are answered later: the message is kept, the loop goes on, the answer follows when the service has told. */
 #include "bus/bus-internal.h"
 
 #include <errno.h>
 
 /* A verb waiting is a few hundred bytes; so many at once is a fault or an attack. */
 #define CALLS_MAX 256
+
+int bus_answer(sd_bus_message *m, int (*append)(sd_bus_message *reply, const void *data), const void *data) {
+        sd_bus_message *reply = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_return(m, &reply);
+        if (r >= 0)
+                r = append(reply, data);
+        if (r >= 0)
+                r = sd_bus_send(NULL, reply, NULL);
+        sd_bus_message_unref(reply);
+        return r < 0 ? r : 1;
+}
 
 int bus_call_new(Bus *b, sd_bus_message *m, BusCallWait wait, const char *what, BusCall **ret, sd_bus_error *error) {
         BusCall *c;

@@ -8,21 +8,13 @@
 
 /* ---- answers ---- */
 
-static int reply_bytes(Bus *b _unused_, sd_bus_message *m, const json_t *result, void *data _unused_, sd_bus_error *error _unused_) {
+static int append_bytes(sd_bus_message *m, const void *result) {
         const char *text = strempty(json_string_value(result));
-        sd_bus_message *reply = NULL;
-        int r;
 
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r >= 0)
-                r = sd_bus_message_append_array(reply, 'y', text, strlen(text));
-        if (r >= 0)
-                r = sd_bus_send(NULL, reply, NULL);
-        sd_bus_message_unref(reply);
-        return r < 0 ? r : 1;
+        return sd_bus_message_append_array(m, 'y', text, strlen(text));
 }
 
-static int append_console(sd_bus_message *m, const json_t *result) {
+static int append_console(sd_bus_message *m, const void *result) {
         uint32_t port = (uint32_t) json_member_integer(result, "port", json_member_integer(result, "tlsPort", 0));
         int r;
 
@@ -61,7 +53,7 @@ static json_t *plain(const json_t *value) {
         return to;
 }
 
-static int append_diagnostics(sd_bus_message *m, const json_t *result) {
+static int append_diagnostics(sd_bus_message *m, const void *result) {
         json_auto_t *value = plain(result);
         _cleanup_free_ char *text = value ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 
@@ -96,19 +88,15 @@ static int append_events(sd_bus_message *m, const json_t *events) {
         size_t n;
         int r;
 
-        r = sd_bus_message_open_container(m, 'e', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append_basic(m, 's', "events");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "aa{sv}");
+        r = bus_open_entry(m, "events", "aa{sv}");
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', "a{sv}");
         json_array_foreach(events, n, event)
                 if (r >= 0)
                         r = append_event(m, event);
-        for (unsigned k = 0; k < 3 && r >= 0; k++)
+        if (r >= 0)
                 r = sd_bus_message_close_container(m);
-        return r;
+        return r < 0 ? r : bus_close_entry(m);
 }
 
 /* What is told of a failure is that of its event: the action itself says only that there was one. */
@@ -144,35 +132,23 @@ static int append_action(sd_bus_message *m, const json_t *action) {
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int append_actions(sd_bus_message *m, const json_t *actions) {
+static int append_actions(sd_bus_message *m, const void *actions) {
         const json_t *action;
         size_t n;
         int r;
 
         r = sd_bus_message_open_container(m, 'a', "a{sv}");
-        json_array_foreach(actions, n, action)
+        json_array_foreach((json_t *) actions, n, action)
                 if (r >= 0)
                         r = append_action(m, action);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int reply(sd_bus_message *m, const json_t *result, int (*append)(sd_bus_message *m, const json_t *result)) {
-        sd_bus_message *answer = NULL;
-        int r;
-
-        r = sd_bus_message_new_method_return(m, &answer);
-        if (r >= 0)
-                r = append(answer, result);
-        if (r >= 0)
-                r = sd_bus_send(NULL, answer, NULL);
-        sd_bus_message_unref(answer);
-        return r < 0 ? r : 1;
-}
-
 #define REPLY(name)                                                                                                              \
         static int reply_##name(Bus *b _unused_, sd_bus_message *m, const json_t *result, void *data _unused_, sd_bus_error *error _unused_) { \
-                return reply(m, result, append_##name);                                                                          \
+                return bus_answer(m, append_##name, result);                                                                     \
         }
+REPLY(bytes)
 REPLY(console)
 REPLY(diagnostics)
 REPLY(actions)

@@ -10,32 +10,12 @@ static const ComputeManager *compute_of(const Bus *b) {
         return b->manager ? compute_manager_from(b->manager) : NULL;
 }
 
-/* ---- an answer that is an array ---- */
-
+/* An array under way. */
 typedef struct Appending {
-        Bus *bus;
+        const Bus *bus;
         sd_bus_message *reply;
         int r;
 } Appending;
-
-/* The answer to @m, up to where the elements of an array go. */
-static Appending appending_open(Bus *b, sd_bus_message *m, const char *contents) {
-        Appending a = { .bus = b };
-
-        a.r = sd_bus_message_new_method_return(m, &a.reply);
-        if (a.r >= 0)
-                a.r = sd_bus_message_open_container(a.reply, 'a', contents);
-        return a;
-}
-
-static int appending_send(Appending *a) {
-        if (a->r >= 0)
-                a->r = sd_bus_message_close_container(a->reply);
-        if (a->r >= 0)
-                a->r = sd_bus_send(NULL, a->reply, NULL);
-        a->reply = sd_bus_message_unref(a->reply);
-        return a->r;
-}
 
 /* ---- drift ---- */
 
@@ -48,13 +28,18 @@ static void append_drift(const Drift *d, void *userdata) {
                                              bus_text(d->text, &text), d->since);
 }
 
-int bus_manager_list_drift(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
-        ComputeManager *c = (ComputeManager *) compute_of(userdata);
-        Appending a = appending_open(userdata, m, "(ssst)");
+static int append_drifts(sd_bus_message *reply, const void *data) {
+        Appending a = { .bus = data, .reply = reply };
+        ComputeManager *c = (ComputeManager *) compute_of(a.bus);
 
+        a.r = sd_bus_message_open_container(reply, 'a', "(ssst)");
         if (c && a.r >= 0)
                 compute_drift_foreach(c, append_drift, &a);
-        return appending_send(&a);
+        return a.r < 0 ? a.r : sd_bus_message_close_container(reply);
+}
+
+int bus_manager_list_drift(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        return bus_answer(m, append_drifts, userdata);
 }
 
 void bus_drift_changed(Bus *b) {
@@ -81,12 +66,17 @@ static void append_stalled(const char *name, const char *key, usec_t running, vo
                 a->r = sd_bus_message_append(a->reply, "(ssto)", name, strempty(uuid), running, job_of(a->bus, name, uuid));
 }
 
-int bus_manager_list_stalled(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
-        Appending a = appending_open(userdata, m, "(ssto)");
+static int append_all_stalled(sd_bus_message *reply, const void *data) {
+        Appending a = { .bus = data, .reply = reply };
 
+        a.r = sd_bus_message_open_container(reply, 'a', "(ssto)");
         if (a.bus->service && a.r >= 0)
                 service_foreach_stalled(a.bus->service, append_stalled, &a);
-        return appending_send(&a);
+        return a.r < 0 ? a.r : sd_bus_message_close_container(reply);
+}
+
+int bus_manager_list_stalled(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        return bus_answer(m, append_all_stalled, userdata);
 }
 
 /* ---- Recover ---- */

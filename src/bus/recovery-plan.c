@@ -15,24 +15,20 @@ static int append_entry(sd_bus_message *reply, const json_t *entry) {
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int reply_plan(Bus *b _unused_, sd_bus_message *m, const json_t *plan, void *data _unused_, sd_bus_error *error _unused_) {
-        sd_bus_message *reply = NULL;
+static int append_plan(sd_bus_message *reply, const void *plan) {
         const json_t *entry;
         size_t n;
         int r;
 
-        r = sd_bus_message_new_method_return(m, &reply);
-        if (r >= 0)
-                r = sd_bus_message_open_container(reply, 'a', "a{sv}");
-        json_array_foreach(plan, n, entry)
+        r = sd_bus_message_open_container(reply, 'a', "a{sv}");
+        json_array_foreach((json_t *) plan, n, entry)
                 if (r >= 0)
                         r = append_entry(reply, entry);
-        if (r >= 0)
-                r = sd_bus_message_close_container(reply);
-        if (r >= 0)
-                r = sd_bus_send(NULL, reply, NULL);
-        sd_bus_message_unref(reply);
-        return r < 0 ? r : 1;
+        return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int reply_plan(Bus *b _unused_, sd_bus_message *m, const json_t *plan, void *data _unused_, sd_bus_error *error _unused_) {
+        return bus_answer(m, append_plan, plan);
 }
 
 int bus_manager_recover_dry_run(sd_bus_message *m, void *userdata, sd_bus_error *error) {

@@ -66,19 +66,29 @@ static int append_text(sd_bus_message *m, const char *s) {
         return sd_bus_message_append_basic(m, 's', bus_text(s, &owned));
 }
 
-int bus_append_entry(sd_bus_message *m, const char *key, const char *type, const void *value) {
+int bus_open_entry(sd_bus_message *m, const char *key, const char *contents) {
         int r;
 
         r = sd_bus_message_open_container(m, 'e', "sv");
         if (r >= 0)
                 r = sd_bus_message_append_basic(m, 's', key);
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', type);
+        return r < 0 ? r : sd_bus_message_open_container(m, 'v', contents);
+}
+
+int bus_close_entry(sd_bus_message *m) {
+        int r;
+
+        r = sd_bus_message_close_container(m);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
+int bus_append_entry(sd_bus_message *m, const char *key, const char *type, const void *value) {
+        int r;
+
+        r = bus_open_entry(m, key, type);
         if (r >= 0)
                 r = *type == 's' ? append_text(m, value) : sd_bus_message_append_basic(m, *type, value);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        return r < 0 ? r : sd_bus_message_close_container(m);
+        return r < 0 ? r : bus_close_entry(m);
 }
 
 int bus_append_text_entry(sd_bus_message *m, const char *key, const char *value) {

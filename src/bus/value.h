@@ -42,7 +42,10 @@ uint64_t bus_value_hash(const BusValue *v);
 #define BUS_HASH_BEGIN UINT64_C(0xcbf29ce484222325)
 uint64_t bus_hash(uint64_t hash, const void *data, size_t n);
 uint64_t bus_hash_text(uint64_t hash, const char *s);           /* with its end; NULL is "" */
-/* A member of an a{sv}; text that is no UTF-8 is made so. */
+/* A member of an a{sv}, up to where its value of type @contents goes, and from there on. */
+int bus_open_entry(sd_bus_message *m, const char *key, const char *contents);
+int bus_close_entry(sd_bus_message *m);
+/* A whole one; text that is no UTF-8 is made so. */
 int bus_append_text_entry(sd_bus_message *m, const char *key, const char *value);
 int bus_append_entry(sd_bus_message *m, const char *key, const char *type, const void *value);
 
