@@ -611,7 +611,40 @@ class Page(unittest.TestCase):
         b.click('#instances tr[data-uuid] td button')
         self.delete('alpha')
 
-    def test_9_a_thousand_instances(self):
+    def test_9_a_session_that_is_lost(self):
+        """The page by itself says so, and what it shows is greyed; in the shell Cockpit's own screen is before it. A new session has it whole."""
+        b, m = self.browser, self.machine
+        self.login('alice')
+        uuid = self.guest('alpha')
+        self.addCleanup(setattr, Page, 'user', None)
+        b.top()
+        b.driver.get('http://localhost:9090/cockpit/@localhost/nova/index.html')
+        self.ready()
+        b.shows('#instances [data-uuid="%s"]' % uuid, 'Running')
+        b.until(lambda: b.js('return !document.querySelector("#create").disabled'), 'a button to create with')
+        m.run('loginctl', 'kill-user', '-s', 'KILL', 'alice')
+        b.shows('#broken', 'The connection to the host is lost', 10)
+        b.shows('main.nova-old #host-state', 'Away')
+        self.assertEqual(b.js('return [...document.querySelectorAll("#create, #host-Disable, #host-ReportState")].map(e => e.disabled)'), [True] * 3)
+        b.picture('lost')
+
+        # meanwhile it is stopped: what comes then is what is, not what was
+        m.run('busctl', 'call', BUS_NAME, BUS_PATH + '/instance/' + uuid.replace('-', '_'), BUS_NAME + '.Instance', 'Stop', 'a{sv}', '0')
+        b.until(lambda: self.of(uuid, 'VmState') == 'stopped', 'a stopped guest', 30)
+        Page.user = None
+        self.login('alice')
+        b.shows('#instances [data-uuid="%s"]' % uuid, 'Stopped')
+        b.shows('#host-state', 'Running')
+
+        m.run('systemctl', 'kill', '-s', 'KILL', 'cockpit-wsinstance-http.service')
+        b.top()
+        b.shows('body', 'Disconnected', 10)
+        b.gone('iframe[name$="/nova"]')
+        b.picture('disconnected')
+        b.click('#machine-reconnect')
+        b.shows('#login-user-input', seconds=30)
+
+    def test_last_a_thousand_instances(self):
         """Of the fake hypervisor, since that many real guests would not fit, and kept in memory; the rest is as ever."""
         b, m = self.browser, self.machine
         self.login('carol')
