@@ -7,6 +7,7 @@
 
 #include "basic/log.h"
 #include "compute/compute.h"
+#include "compute/notify-instance.h"
 #include "objects/instance-object.h"
 
 #define SAVE_TRIES 5
@@ -228,7 +229,7 @@ static void clear_numa(Instance *i) {
 }
 
 /* Under resources_lock. */
-static int claim(ComputeManager *m, Instance *i, const json_t *limits, const TrackedNode *t, NovaException *e) {
+static int claim(ComputeManager *m, const RequestContext *context, Instance *i, const json_t *limits, const TrackedNode *t, NovaException *e) {
         const TaskState as_it_was[] = { i->task_state, _TASK_STATE_INVALID };
         bool local = streq(m->store->ops->backend, "local"), pack;
         _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
@@ -255,7 +256,7 @@ static int claim(ComputeManager *m, Instance *i, const json_t *limits, const Tra
                 r = set_place(i, m->host, node.hypervisor_hostname);
         if (r < 0)
                 return r;
-        r = m->store->ops->instance_save(m->store, i, as_it_was, e);
+        r = compute_instance_save(m, context, i, as_it_was, e);
         if (r > 0)
                 return 0;
         (void) set_place(i, NULL, NULL);
@@ -297,7 +298,7 @@ int claim_begin(ComputeManager *m, RequestContext *context, Instance *i, const j
         pthread_mutex_lock(&m->resources_lock);
         t = resource_tracker_find(m, i->node);
         if (t)
-                r = claim(m, i, limits, t, e);
+                r = claim(m, context, i, limits, t, e);
         else {
                 r = exception_setf(e, EXC_COMPUTE_HOST_NOT_FOUND, "Compute host %s could not be found.",
                                    isempty(i->node) ? m->host : i->node);
@@ -340,7 +341,7 @@ static int take_out(ComputeManager *m, const char *uuid) {
 
                 (void) set_place(&row, NULL, NULL);
                 clear_numa(&row);
-                r = m->store->ops->instance_save(m->store, &row, as_it_is, &e);
+                r = compute_instance_save(m, NULL, &row, as_it_is, &e);
                 if (r != -ESTALE || n + 1 == SAVE_TRIES)
                         return r;
         }

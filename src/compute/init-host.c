@@ -14,6 +14,7 @@
 
 #include "basic/log.h"
 #include "compute/identity.h"
+#include "compute/notify-instance.h"
 
 #define BOOT_ID_SETTING "boot_id"
 #define RECOVERY_DEADLINE (5 * USEC_PER_MINUTE)
@@ -107,12 +108,12 @@ RecoveryAction recovery_action(VmState vm, TaskState task, PowerState guest) {
         }
 }
 
-static int save_states(ComputeManager *m, Instance *i, VmState vm, NovaException *e) {
+static int save_states(ComputeManager *m, const RequestContext *c, Instance *i, VmState vm, NovaException *e) {
         int r;
 
         i->vm_state = vm;
         i->task_state = TASK_NONE;
-        r = m->store->ops->instance_save(m->store, i, NULL, e);
+        r = compute_instance_save(m, c, i, NULL, e);
         return r < 0 && !exception_is_set(e) ? exception_set_errno(e, r, "Cannot save the instance") : r;
 }
 
@@ -147,7 +148,7 @@ static int recovery_run(ComputeManager *m, RequestContext *c, Instance *i, Recov
                 return -EINTR;
 
         case RECOVERY_FORGET:
-                r = m->store->ops->instance_destroy(m->store, i->uuid);
+                r = compute_instance_destroy(m, c, i);
                 return r < 0 ? exception_set_errno(e, r, "Cannot delete the instance's row") : 0;
 
         case RECOVERY_DELETE:
@@ -160,12 +161,12 @@ static int recovery_run(ComputeManager *m, RequestContext *c, Instance *i, Recov
                         if (r < 0)
                                 return r;
                 }
-                r = save_states(m, i, i->vm_state, e);
+                r = save_states(m, c, i, i->vm_state, e);
                 return r < 0 ? r : 1;
 
         case RECOVERY_ACTIVE:
                 i->power_state = guest;
-                r = save_states(m, i, VM_ACTIVE, e);
+                r = save_states(m, c, i, VM_ACTIVE, e);
                 return r < 0 ? r : 1;
 
         case RECOVERY_REBOOT_SOFT:
@@ -178,7 +179,7 @@ static int recovery_run(ComputeManager *m, RequestContext *c, Instance *i, Recov
                 if (r < 0)
                         return r;
                 i->power_state = POWER_RUNNING;
-                r = save_states(m, i, VM_ACTIVE, e);
+                r = save_states(m, c, i, VM_ACTIVE, e);
                 return r < 0 ? r : 0;
 
         case RECOVERY_POWER_OFF:
@@ -193,7 +194,7 @@ static int recovery_run(ComputeManager *m, RequestContext *c, Instance *i, Recov
                 r = driver_call(m, finish_revert_migration, e, c, i, info, NULL, i->vm_state == VM_ACTIVE);
                 if (r < 0)
                         return r;
-                r = save_states(m, i, i->vm_state, e);
+                r = save_states(m, c, i, i->vm_state, e);
                 return r < 0 ? r : 1;
 
         case RECOVERY_ABORT_LIVE_MIGRATION: {
@@ -202,7 +203,7 @@ static int recovery_run(ComputeManager *m, RequestContext *c, Instance *i, Recov
                 r = driver_call(m, live_migration_abort, &x, i);
                 if (r < 0)      /* there may be none under way any more */
                         log_info("No live migration of instance %s to abort: %s", i->uuid, failure_text(r, &x));
-                r = save_states(m, i, i->vm_state, e);
+                r = save_states(m, c, i, i->vm_state, e);
                 return r < 0 ? r : 1;
         }
 
@@ -265,7 +266,7 @@ static int take_back(ComputeManager *m, RequestContext *c, Instance *i, NovaExce
         if (r < 0)
                 return exception_setf(e, EXC_HYPERVISOR_UNAVAILABLE, "Its build cannot be taken back before the hypervisor answers");
         instance_set_unbuilt(i, 0);
-        r = m->store->ops->instance_save(m->store, i, (const TaskState[]) { TASK_NONE, _TASK_STATE_INVALID }, e);
+        r = compute_instance_save(m, c, i, (const TaskState[]) { TASK_NONE, _TASK_STATE_INVALID }, e);
         return r < 0 ? r : 0;
 }
 
@@ -308,7 +309,7 @@ static int recover(ComputeManager *m, RequestContext *c, Instance *i, NovaExcept
         r = compute_instance_power(m, i, &i->power_state, e);
         if (r < 0)
                 return r;
-        r = m->store->ops->instance_save(m->store, i, NULL, e);
+        r = compute_instance_save(m, c, i, NULL, e);
         return r < 0 ? r : 0;
 }
 
@@ -549,7 +550,7 @@ void compute_interrupted(ComputeManager *m, const Operation *o) {
                 /* before it is in error, without a host: the next start would not look at it any more */
                 told = m->store->ops->instance_fault_create(m->store, i.uuid, m->host, 500, strempty(o->exception.message), NULL) >= 0;
                 instance_set_unbuilt(&i, undone);
-                r = m->store->ops->instance_save(m->store, &i, expected, NULL);
+                r = compute_instance_save(m, o->context, &i, expected, NULL);
                 if (r >= 0 && undone < 0)
                         compute_recover_later(m, i.uuid);
         } else if (i.task_state != TASK_NONE) {
@@ -564,7 +565,7 @@ void compute_interrupted(ComputeManager *m, const Operation *o) {
         }
         if (i.task_state != TASK_NONE) {
                 i.task_state = TASK_NONE;
-                r = m->store->ops->instance_save(m->store, &i, NULL, NULL);
+                r = compute_instance_save(m, o->context, &i, NULL, NULL);
         }
         if (r >= 0 && !told)
                 r = m->store->ops->instance_fault_create(m->store, i.uuid, m->host, 500, strempty(o->exception.message), NULL);

@@ -232,10 +232,9 @@ static int begin_as_api(InstanceCall *c, TaskState asked, NovaException *e) {
 
 int instance_call_save(InstanceCall *c, const TaskState *expected, NovaException *e) {
         const TaskState as_left[] = { c->task, _TASK_STATE_INVALID };
-        Store *s = c->manager->store;
         int r;
 
-        r = s->ops->instance_save(s, c->i, expected ? expected : as_left, e);
+        r = compute_instance_save(c->manager, c->context, c->i, expected ? expected : as_left, e);
         if (r == 0)
                 return not_found(e, c->i->uuid);
         c->store_failed = c->store_failed || (r < 0 && r != -ESTALE);
@@ -274,7 +273,7 @@ void instance_call_accepted(Operation *o) {
                         return;
                 expected[0] = i.task_state;
                 i.task_state = method->task;
-                r = m->store->ops->instance_save(m->store, &i, expected, NULL);
+                r = compute_instance_save(m, o->context, &i, expected, NULL);
                 if (r > 0)      /* what waits for its network need not wait any more */
                         (void) event_registry_cancel(m->events, i.uuid);
                 if (r != -ESTALE)
@@ -431,7 +430,7 @@ static bool revert_task(InstanceCall *c) {
                         break;
                 expected[0] = row.task_state;
                 row.task_state = TASK_NONE;
-                r = s->ops->instance_save(s, &row, expected, NULL);
+                r = compute_instance_save(c->manager, c->context, &row, expected, NULL);
                 if (r != -ESTALE)
                         break;
         }

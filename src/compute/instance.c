@@ -76,7 +76,7 @@ static void refresh_power(ComputeManager *m, Instance *i) {
 }
 
 /* A deletion that was accepted since @i was read keeps its mark, unless it is @deletion that writes. */
-static int save_row(ComputeManager *m, Instance *i, bool deletion, NovaException *e) {
+static int save_row(ComputeManager *m, const RequestContext *c, Instance *i, bool deletion, NovaException *e) {
         TaskState expected[_TASK_STATE_MAX + 1];
         size_t n = 0;
         int r;
@@ -85,7 +85,7 @@ static int save_row(ComputeManager *m, Instance *i, bool deletion, NovaException
                 if (deletion || t != TASK_DELETING)
                         expected[n++] = t;
         expected[n] = _TASK_STATE_INVALID;
-        r = m->store->ops->instance_save(m->store, i, expected, e);
+        r = compute_instance_save(m, c, i, expected, e);
         if (r == 0)
                 return exception_setf(e, EXC_INSTANCE_NOT_FOUND, "Instance %s could not be found.", i->uuid);
         if (r < 0 && !exception_is_set(e))
@@ -93,8 +93,8 @@ static int save_row(ComputeManager *m, Instance *i, bool deletion, NovaException
         return r;
 }
 
-static int save(ComputeManager *m, Instance *i, NovaException *e) {
-        return save_row(m, i, false, e);
+static int save(ComputeManager *m, const RequestContext *c, Instance *i, NovaException *e) {
+        return save_row(m, c, i, false, e);
 }
 
 int compute_instance_failed(ComputeManager *m, Instance *i, int r, const NovaException *why) {
@@ -113,7 +113,7 @@ int compute_instance_failed(ComputeManager *m, Instance *i, int r, const NovaExc
                                                  exception_is_set(why) ? why->class_name : "");
         if (q < 0)
                 log_warning("Cannot record the fault of instance %s: %s", i->uuid, failure_text(q, NULL));
-        q = save_row(m, i, deletion, &x);
+        q = save_row(m, NULL, i, deletion, &x);
         if (q < 0)
                 log_error("Cannot write that instance %s is in error: %s", i->uuid, failure_text(q, &x));
         return q < 0 ? q : 0;
@@ -140,13 +140,13 @@ int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, N
         compute_notify_instance(m, c, i, "shutdown", NOTIFY_END, NULL);
 
         i->terminated_at = now_realtime();
-        r = save_row(m, i, true, e);
+        r = save_row(m, c, i, true, e);
         if (r < 0)
                 return r;
         r = m->store->ops->console_token_clean(m->store, i->uuid);
         if (r < 0)
                 log_warning("The console tokens of deleted instance %s are not removed: %s", i->uuid, failure_text(r, NULL));
-        r = m->store->ops->instance_destroy(m->store, i->uuid);
+        r = compute_instance_destroy(m, c, i);
         if (r < 0)
                 return exception_setf(e, EXC_DB_ERROR, "Cannot delete the instance's row: %s", failure_text(r, NULL));
         /* As the row is now. */
@@ -158,11 +158,11 @@ int compute_instance_delete(ComputeManager *m, RequestContext *c, Instance *i, N
         return 0;
 }
 
-static int ended_as(ComputeManager *m, Instance *i, VmState state, NovaException *e) {
+static int ended_as(ComputeManager *m, const RequestContext *c, Instance *i, VmState state, NovaException *e) {
         i->vm_state = state;
         i->task_state = TASK_NONE;
         refresh_power(m, i);
-        return save(m, i, e);
+        return save(m, c, i, e);
 }
 
 int compute_instance_reboot(ComputeManager *m, RequestContext *c, Instance *i, RebootType type, NovaException *e) {
@@ -176,7 +176,7 @@ int compute_instance_reboot(ComputeManager *m, RequestContext *c, Instance *i, R
                 r = driver_call(m, reboot, e, c, i, info, type, NULL);
         if (r < 0)
                 return r;
-        return ended_as(m, i, VM_ACTIVE, e);
+        return ended_as(m, c, i, VM_ACTIVE, e);
 }
 
 int compute_instance_power_off(ComputeManager *m, Instance *i, bool clean, NovaException *e) {
@@ -185,7 +185,7 @@ int compute_instance_power_off(ComputeManager *m, Instance *i, bool clean, NovaE
         r = compute_guest_power_off(m, i, clean, e);
         if (r < 0)
                 return r;
-        return ended_as(m, i, VM_STOPPED, e);
+        return ended_as(m, NULL, i, VM_STOPPED, e);
 }
 
 int compute_instance_power_on(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e) {
@@ -199,5 +199,5 @@ int compute_instance_power_on(ComputeManager *m, RequestContext *c, Instance *i,
                 r = driver_call(m, power_on, e, c, i, info, NULL);
         if (r < 0)
                 return r;
-        return ended_as(m, i, VM_ACTIVE, e);
+        return ended_as(m, c, i, VM_ACTIVE, e);
 }

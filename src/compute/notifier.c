@@ -65,6 +65,7 @@ struct Notifier {
         char **topics[_NOTIFICATION_FORM_MAX];
         bool forms[_NOTIFICATION_FORM_MAX];
         bool block_devices;
+        StateChanges changes;
         pthread_mutex_t lock;           /* of recorded */
         json_t *recorded;
 };
@@ -78,10 +79,13 @@ static NotifierDriver driver_from_string(const char *name) {
 
 static void read_forms(Notifier *n, const Config *config) {
         const char *format = strempty(config_string(config, "notifications.notification_format"));
+        const char *changes = strempty(config_string(config, "notifications.notify_on_state_change"));
 
         n->forms[NOTIFICATION_UNVERSIONED] = !streq(format, "versioned");
         n->forms[NOTIFICATION_VERSIONED] = streq(format, "versioned") || streq(format, "both");
         n->block_devices = config_boolean(config, "notifications.bdms_in_notifications");
+        n->changes = streq(changes, "vm_state") ? STATE_CHANGES_VM
+                   : streq(changes, "vm_and_task_state") ? STATE_CHANGES_VM_AND_TASK : STATE_CHANGES_NONE;
 }
 
 int notifier_new(Notifier **ret, const Config *config, Messenger *m, NovaException *e _unused_) {
@@ -135,6 +139,10 @@ bool notifier_sends(const Notifier *n, NotificationForm form) {
 
 bool notifier_tells_block_devices(const Notifier *n) {
         return n->block_devices;
+}
+
+StateChanges notifier_tells_changes(const Notifier *n) {
+        return notifier_active(n) ? n->changes : STATE_CHANGES_NONE;
 }
 
 char *notifier_publisher_id(const char *service, const char *host, char *buf, size_t size) {

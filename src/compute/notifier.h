@@ -16,9 +16,16 @@ typedef enum NotificationForm {
         _NOTIFICATION_FORM_MAX,
 } NotificationForm;
 
+/* notify_on_state_change: of which changes of an instance who listens is told. */
+typedef enum StateChanges {
+        STATE_CHANGES_NONE,
+        STATE_CHANGES_VM,               /* of all; as one of states only when vm_state is another */
+        STATE_CHANGES_VM_AND_TASK,      /* or task_state */
+} StateChanges;
+
 /* Reads [oslo_messaging_notifications] driver and topics (Essex's notification_driver and notification_topics are names of
  * the same), list_notifier_drivers, and [notifications] notification_format, versioned_notifications_topics,
- * bdms_in_notifications. @m is borrowed and may be NULL (then what goes to the broker is a logged failure). A driver that
+ * bdms_in_notifications, notify_on_state_change. @m is borrowed and may be NULL (then what goes to the broker is a logged failure). A driver that
  * does not exist is no failure here: as in the seed, each use logs it. */
 int notifier_new(Notifier **ret, const Config *config, Messenger *m, NovaException *e);
 Notifier *notifier_free(Notifier *n);
@@ -31,6 +38,8 @@ bool notifier_active(const Notifier *n);
 bool notifier_sends(const Notifier *n, NotificationForm form);
 /* Whether versioned payloads tell the block devices of an instance. */
 bool notifier_tells_block_devices(const Notifier *n);
+/* STATE_CHANGES_NONE also where nothing is sent anywhere. */
+StateChanges notifier_tells_changes(const Notifier *n);
 
 /* Sends {message_id, publisher_id, event_type, priority, payload, timestamp}. @priority: DEBUG, WARN, INFO, ERROR or
  * CRITICAL, else -EINVAL with @e (BadPriorityException); failures of the drivers are logged, never returned. @payload is

@@ -17,6 +17,8 @@ static const struct {
         { "rebuild", "InstanceActionRebuildPayload", "1.9" },
         { "rescue", "InstanceActionRescuePayload", "1.3" },
         { "snapshot", "InstanceActionSnapshotPayload", "1.9" },
+        { "update", "InstanceUpdatePayload", "2.0" },
+        { "exists", "InstanceExistsPayload", "2.0" },
         { NULL, "InstanceActionPayload", "1.8" },
 };
 
@@ -162,8 +164,17 @@ static json_t *fault_payload(const NovaException *e) {
                                    json_sprintf("%s.%s: %s", strempty(e->module), e->class_name, strempty(e->message))));
 }
 
+static int put_tags(json_t *data, const Instance *i) {
+        json_t *tags = json_array(), *item;
+        size_t n;
+
+        json_array_foreach(json_object_get(instance_nested(i, "tags"), "objects"), n, item)
+                (void) json_array_append(tags, json_object_get(json_object_get(item, DATA), "tag"));
+        return json_object_set_new(data, "tags", tags);
+}
+
 static int put_create(json_t *data, const Instance *i) {
-        json_t *keypairs = json_array(), *tags = json_array(), *item;
+        json_t *keypairs = json_array(), *item;
         size_t n;
 
         json_array_foreach((json_t *) instance_keypairs(i), n, item) {
@@ -172,11 +183,37 @@ static int put_create(json_t *data, const Instance *i) {
                 (void) put_from(keypair, json_object_get(item, DATA), keypair_sources, ELEMENTSOF(keypair_sources));
                 (void) json_array_append_new(keypairs, primitive("KeypairPayload", "1.0", keypair));
         }
-        json_array_foreach(json_object_get(instance_nested(i, "tags"), "objects"), n, item)
-                (void) json_array_append(tags, json_object_get(json_object_get(item, DATA), "tag"));
-        if (json_object_set_new(data, "keypairs", keypairs) < 0 || json_object_set_new(data, "tags", tags) < 0)
+        if (json_object_set_new(data, "keypairs", keypairs) < 0 || put_tags(data, i) < 0)
                 return -1;
         return json_object_set_new(data, "instance_name", json_string_or_null(i->name));
+}
+
+/* The times of @extra are those of the other form. */
+static json_t *time_of(const json_t *extra, const char *name) {
+        char text[TIME_TEXT_MAX];
+        usec_t t;
+
+        return time_parse(strempty(json_member_string(extra, name)), &t) < 0 ? json_null() : json_string(time_format_iso(t, text));
+}
+
+static int put_audit_period(json_t *data, const json_t *extra) {
+        json_t *period = json_pack("{s:o, s:o}", AUDIT_BEGINNING, time_of(extra, AUDIT_BEGINNING), AUDIT_ENDING, time_of(extra, AUDIT_ENDING));
+
+        return json_object_set_new(data, "audit_period", primitive("AuditPeriodPayload", "1.0", period));
+}
+
+static int put_update(json_t *data, const Instance *i, const json_t *extra) {
+        static const Source states[] = { { "old_state", "old_state" }, { "state", "state" }, { "old_task_state", "old_task_state" },
+                                         { "new_task_state", "new_task_state" } };
+        json_t *update = json_object();
+
+        if (put_from(update, extra, states, ELEMENTSOF(states)) < 0 ||
+            json_object_set_new(data, "old_display_name", copy_or_null(json_object_get(extra, "old_display_name"))) < 0 ||
+            put_audit_period(data, extra) < 0 || put_tags(data, i) < 0) {
+                json_decref(update);
+                return -1;
+        }
+        return json_object_set_new(data, "state_update", primitive("InstanceStateUpdatePayload", "1.0", update));
 }
 
 static int put_particular(json_t *data, const char *action, const Instance *i, const json_t *extra) {
@@ -185,6 +222,10 @@ static int put_particular(json_t *data, const char *action, const Instance *i, c
         if (streq(action, "create") || streq(action, "rebuild"))
                 return json_object_set_new(data, "trusted_image_certificates",
                                            copy_or_null(json_object_get(instance_nested(i, "trusted_certs"), "ids")));
+        if (streq(action, "update"))
+                return put_update(data, i, extra);
+        if (streq(action, "exists"))
+                return put_audit_period(data, extra);
         if (streq(action, "rescue"))
                 return json_object_set_new(data, "rescue_image_ref", copy_or_null(json_object_get(extra, "rescue_image_ref")));
         if (streq(action, "snapshot"))
@@ -214,6 +255,11 @@ static int put_computed(json_t *data, const Instance *i, bool block_devices) {
         return json_object_set_new(data, "locked_reason", json_string_or_null(instance_system_metadata_get(i, "locked_reason")));
 }
 
+/* The others tell of no action that could fail. */
+static bool is_about_action(const char *action) {
+        return !streq(action, "update") && !streq(action, "exists");
+}
+
 json_t *notify_versioned_payload(const RequestContext *c, const Instance *i, const char *action, const NovaException *exception,
                                  bool block_devices, const json_t *extra) {
         json_auto_t *object = instance_to_object(i), *data = json_object();
@@ -223,7 +269,8 @@ json_t *notify_versioned_payload(const RequestContext *c, const Instance *i, con
                 n++;
         if (!object || put_from(data, json_object_get(object, DATA), instance_sources, ELEMENTSOF(instance_sources)) < 0 ||
             put_computed(data, i, block_devices) < 0 || put_request(data, c) < 0 ||
-            json_object_set_new(data, "fault", fault_payload(exception)) < 0 || put_particular(data, action, i, extra) < 0)
+            (is_about_action(action) && json_object_set_new(data, "fault", fault_payload(exception)) < 0) ||
+            put_particular(data, action, i, extra) < 0)
                 return NULL;
         return primitive(classes[n].class_name, classes[n].version, json_incref(data));
 }

@@ -11,9 +11,9 @@
 
 #include "basic/json.h"
 #include "basic/log.h"
-#include "compute/audit-period.h"
 #include "compute/deleted.h"
 #include "compute/instance-call.h"
+#include "compute/notify-instance.h"
 #include "compute/resource-tracker.h"
 
 static int list_instances(ComputeManager *m, ReadDeleted deleted, InstanceList *ret, NovaException *e) {
@@ -157,7 +157,7 @@ static int found_stuck_build(ComputeManager *m, const char *uuid) {
         i.task_state = TASK_NONE;
         (void) exception_setf(&why, EXC_NOVA, "Instance build timed out. Set to error state.");
         instance_fault_record(m, uuid, -ETIME, &why);
-        r = m->store->ops->instance_save(m->store, &i, as_found, &x);
+        r = compute_instance_save(m, NULL, &i, as_found, &x);
         if (r == -ESTALE)
                 return 0;       /* it goes on after all; if not, the next tick finds it */
         if (r < 0)
@@ -225,7 +225,6 @@ static int task_poll_bandwidth_usage(Manager *manager, RequestContext *c _unused
         _cleanup_exception_ NovaException x = NOVA_EXCEPTION_NULL;
         int64_t interval = config_integer(config, "bandwidth_poll_interval");
         json_auto_t *usages = NULL;
-        const char *unit;
         usec_t begin, end, now;
         json_t *usage;
         size_t n;
@@ -234,12 +233,10 @@ static int task_poll_bandwidth_usage(Manager *manager, RequestContext *c _unused
         if (interval <= 0 || !gate_pass(m, &m->last_bw_usage_poll, (usec_t) interval * USEC_PER_SEC))
                 return 0;
 
-        unit = strempty(config_string(config, "instance_usage_audit_period"));
         now = now_realtime();
-        r = audit_period(unit, now, &begin, &end);
+        r = compute_audit_period(m, now, &begin, &end, e);
         if (r < 0)
-                return exception_setf(e, EXC_INVALID, "instance_usage_audit_period is \"%s\", not hour, day, month or year, "
-                                      "with @offset or without", unit);
+                return r;
 
         r = driver_call(m, get_all_bw_usage, &x, end, now, &usages);
         if (r == -EOPNOTSUPP && network_api_is_local(m->network_api)) {
@@ -334,7 +331,7 @@ static int heal_save(ComputeManager *m, const char *uuid, const json_t *info, No
                 return r;
         free(i.network_info);
         i.network_info = TAKE_PTR(text);
-        r = m->store->ops->instance_save(m->store, &i, task, e);
+        r = compute_instance_save(m, NULL, &i, task, e);
         return r == -ESTALE ? 0 : r;
 }
 
@@ -402,6 +399,10 @@ static int task_cleanup_expired_console_auth_tokens(Manager *manager, RequestCon
         return compute_clean_console_tokens(manager_to_compute(manager), e);
 }
 
+static int task_instance_usage_audit(Manager *manager, RequestContext *c, NovaException *e) {
+        return compute_usage_audit(manager_to_compute(manager), c, e);
+}
+
 /* Every tick = periodic_interval. A task of which an option switches it off looks at that option itself, so that a reload
  * takes effect. */
 static const PeriodicTask tasks[] = {
@@ -457,6 +458,9 @@ static const PeriodicTask tasks[] = {
         {
                 .name = "_cleanup_expired_console_auth_tokens", .spacing = 300, .deadline = USEC_PER_MINUTE,
                 .run = task_cleanup_expired_console_auth_tokens,
+        },
+        {
+                .name = "_instance_usage_audit", .deadline = 10 * USEC_PER_MINUTE, .run = task_instance_usage_audit,
         },
 };
 

@@ -11,6 +11,7 @@
 #include <malloc.h>
 
 #include "basic/log.h"
+#include "compute/notify-instance.h"
 #include "compute/resource-tracker.h"
 
 #define SYNC_DEADLINE USEC_PER_MINUTE
@@ -54,7 +55,7 @@ static int save_power(ComputeManager *m, Instance *i, PowerState guest) {
         int r;
 
         i->power_state = guest;
-        r = m->store->ops->instance_save(m->store, i, no_task, &e);
+        r = compute_instance_save(m, NULL, i, no_task, &e);
         if (r > 0)
                 log_info("Instance %s: power state is %s now.", i->uuid, power_state_to_string(guest));
         else if (r < 0 && r != -ESTALE)

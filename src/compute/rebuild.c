@@ -3,6 +3,7 @@
 #define LOG_LOGGER "nova.compute.manager"
 #include "compute/guest.h"
 #include "compute/instance-methods.h"
+#include "compute/notify-instance.h"
 #include "compute/spawn-hooks.h"
 
 #include <errno.h>
@@ -244,7 +245,7 @@ int guest_undo_rebuild(Operation *o, NovaException *e) {
                 return r;
         compute_network_unplug(m, &i, network_info);
         i.vm_state = VM_ERROR;
-        r = m->store->ops->instance_save(m->store, &i, NULL, e);
+        r = compute_instance_save(m, o->context, &i, NULL, e);
         return r < 0 ? exception_set_errno(e, r, "Cannot save the instance") : 0;
 }
 

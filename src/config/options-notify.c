@@ -6,13 +6,14 @@ const Option options_notify[] = {
         STRING("default_publisher_id", "$host", "Publisher of notifications from hooks around methods.", RELOADABLE),
         MULTI("list_notifier_drivers", "nova.notifier.no_op_notifier", "Drivers that nova.notifier.list_notifier passes notifications to."),
         BOOLEAN("notify_api_faults", "false", "Notify of faults in the API.", ACCEPTED),
-        BOOLEAN("instance_usage_audit", "false", "Notify at the end of each period that each instance existed.", PLANNED),
+        BOOLEAN("instance_usage_audit", "false", "Notify at the end of each period that each instance existed.", RELOADABLE),
         STRING("instance_usage_audit_period", "month", "That period: hour, day, month or year, perhaps with @offset.", RELOADABLE),
 #undef GROUP
 
 #define GROUP "notifications"
-        STRING("notify_on_state_change", NULL, "Notify of each new vm_state, or task_state too; unset: of none.",
-               CHOICES("", "None", "vm_state", "vm_and_task_state"), NAMES("notify_on_state_change"), PLANNED),
+        STRING("notify_on_state_change", NULL, "Notify of each change of an instance, with the old states when its vm_state "
+               "is another, or its task_state too; unset: of none.",
+               CHOICES("", "None", "vm_state", "vm_and_task_state"), NAMES("notify_on_state_change")),
         STRING("default_level", "INFO", "Level of notifications from hooks around methods.",
                CHOICES("DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"), NAMES("default_notification_level"), RELOADABLE),
         STRING("notification_format", "unversioned", "Which form of notifications is sent.", CHOICES("both", "versioned", "unversioned"),

@@ -118,6 +118,37 @@ int local_instance_list_by_host(Store *s, const char *host, ReadDeleted read_del
         return database_leave(d, r);
 }
 
+static int list_active(Database *d, const char *host, usec_t begin, usec_t end, InstanceList *ret) {
+        _cleanup_statement_ sqlite3_stmt *q = NULL;
+        void *items;
+        int r;
+
+        r = row_select(d, &instances_brief, "WHERE host IS ?1 AND launched_at < ?3 AND (terminated_at IS NULL OR terminated_at > ?2)"
+                       " ORDER BY row", &q);
+        if (r >= 0)
+                r = bind_text(d, q, 1, host);
+        if (r >= 0)
+                r = bind_time(d, q, 2, begin);
+        if (r >= 0)
+                r = bind_time(d, q, 3, end);
+        if (r >= 0)
+                r = row_read_all(d, &instances_brief, q, &items, &ret->n);
+        if (r >= 0)
+                ret->items = items;
+        return r;
+}
+
+int local_instance_list_active(Store *s, const char *host, usec_t begin, usec_t end, InstanceList *ret) {
+        Database *d = local_database(s);
+        int r;
+
+        r = database_enter(d, ACCESS_READ);
+        if (r < 0)
+                return r;
+        r = list_active(d, host, begin, end, ret);
+        return database_leave(d, r);
+}
+
 int local_instances_shown(Database *d, const char *host, int (*f)(Database *d, Instance *row, void *userdata), void *userdata) {
         _cleanup_statement_ sqlite3_stmt *q = NULL;
         int r;
@@ -238,22 +269,55 @@ static int check_task(Database *d, const char *uuid, const TaskState *expected, 
         return is_expected(expected, task) ? 1 : unexpected(e, uuid, expected, task);
 }
 
-static int save(Database *d, const Instance *row, const TaskState *expected_task, NovaException *e) {
+void instance_before_done(InstanceBefore *b) {
+        free(b->display_name);
+        *b = (InstanceBefore) {};
+}
+
+static int read_before(Database *d, const char *uuid, InstanceBefore *ret) {
+        _cleanup_statement_ sqlite3_stmt *q = NULL;
+        const char *name;
         int r;
 
-        if (!expected_task)
+        r = database_statement(d, "SELECT vm_state, task_state, display_name FROM instances WHERE uuid = ?1 AND deleted = 0", &q);
+        if (r >= 0)
+                r = bind_text(d, q, 1, uuid);
+        if (r >= 0)
+                r = database_step(d, q);
+        if (r <= 0)
+                return r;
+        name = (const char *) sqlite3_column_text(q, 2);
+        ret->display_name = name ? strdup(name) : NULL;
+        if (name && !ret->display_name)
+                return store_failed(-ENOMEM, "Out of memory");
+        ret->vm_state = vm_state_from_string((const char *) sqlite3_column_text(q, 0));
+        ret->task_state = task_state_from_string((const char *) sqlite3_column_text(q, 1));
+        return 1;
+}
+
+static int save(Database *d, const Instance *row, const TaskState *expected_task, InstanceBefore *ret_before, NovaException *e) {
+        int r;
+
+        if (!expected_task && !ret_before)
                 return row_update(d, &instances, row, "WHERE uuid = :uuid AND deleted = 0");
 
         r = database_begin(d);
         if (r < 0)
                 return r;
-        r = check_task(d, row->uuid, expected_task, e);
+        r = expected_task ? check_task(d, row->uuid, expected_task, e) : 1;
+        if (r > 0 && ret_before)
+                r = read_before(d, row->uuid, ret_before);
         if (r > 0)
                 r = row_update(d, &instances, row, "WHERE uuid = :uuid AND deleted = 0");
         return database_end(d, r);
 }
 
 int local_instance_save(Store *s, Instance *instance, const TaskState *expected_task, NovaException *e) {
+        return local_instance_exchange(s, instance, expected_task, NULL, e);
+}
+
+int local_instance_exchange(Store *s, Instance *instance, const TaskState *expected_task, InstanceBefore *ret_before, NovaException *e) {
+        InstanceBefore before = {};
         Database *d = local_database(s);
         Instance row = *instance;
         int r;
@@ -262,16 +326,19 @@ int local_instance_save(Store *s, Instance *instance, const TaskState *expected_
 
         r = database_enter(d, ACCESS_WRITE_LATER);
         if (r >= 0) {
-                r = save(d, &row, expected_task, e);
+                r = save(d, &row, expected_task, ret_before ? &before : NULL, e);
                 if (r > 0)
                         local_instance_changed(s, &row);
                 r = database_leave(d, r);
         }
-        if (r < 0)
-                return store_exception_for_peer(e, r);
-        if (r > 0)
+        if (r > 0) {
                 instance->updated_at = row.updated_at;
-        return r;
+                if (ret_before)
+                        *ret_before = before;
+                return r;
+        }
+        instance_before_done(&before);
+        return r < 0 ? store_exception_for_peer(e, r) : r;
 }
 
 static int destroy(Database *d, const char *uuid) {

@@ -56,8 +56,10 @@ int local_compute_node_destroy(Store *s, int64_t id);
 /* local-instances.c */
 int local_instance_get(Store *s, const char *uuid, ReadDeleted read_deleted, Instance *ret);
 int local_instance_list_by_host(Store *s, const char *host, ReadDeleted read_deleted, InstanceList *ret);
+int local_instance_list_active(Store *s, const char *host, usec_t begin, usec_t end, InstanceList *ret);
 int local_instance_create(Store *s, Instance *instance, NovaException *e);
 int local_instance_save(Store *s, Instance *instance, const TaskState *expected_task, NovaException *e);
+int local_instance_exchange(Store *s, Instance *instance, const TaskState *expected_task, InstanceBefore *ret_before, NovaException *e);
 int local_instance_destroy(Store *s, const char *uuid);
 int local_instance_fault_create(Store *s, const char *uuid, const char *host, int code, const char *message,
                                 const char *details);

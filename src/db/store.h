@@ -62,6 +62,14 @@ typedef struct ActionEvent {
         const char *request_id, *user_id, *project_id, *host;
 } ActionEvent;
 
+/* What the row of an instance said before it was written. */
+typedef struct InstanceBefore {
+        VmState vm_state;
+        TaskState task_state;
+        char *display_name;
+} InstanceBefore;
+void instance_before_done(InstanceBefore *b);
+
 /* Who wants to hear of the instances of a host as they change. Belongs to who watches, and lives until instance_unwatch. */
 typedef struct InstanceWatch InstanceWatch;
 struct InstanceWatch {
@@ -117,6 +125,8 @@ typedef struct StoreOps {
         int (*instance_get)(Store *s, const char *uuid, ReadDeleted read_deleted, Instance *ret);
         /* @host NULL: those that are nowhere. In a list object is NULL: what is listed every minute need not be parsed. */
         int (*instance_list_by_host)(Store *s, const char *host, ReadDeleted read_deleted, InstanceList *ret);
+        /* Such a list of those, deleted or not, that were launched before @end, and not terminated at @begin or before. */
+        int (*instance_list_active)(Store *s, const char *host, usec_t begin, usec_t end, InstanceList *ret);
         /* Keeps the id it has, else gives the next; fills created_at unless given. A living one with this uuid or id: -EEXIST,
          * InstanceExists. */
         int (*instance_create)(Store *s, Instance *instance, NovaException *e);
@@ -124,6 +134,9 @@ typedef struct StoreOps {
          * that the row's task_state must be in, or NULL. 1; 0: no such row; -ESTALE: another task_state (UnexpectedTaskStateError in
          * @e, or UnexpectedDeletingTaskStateError when it is deleting). */
         int (*instance_save)(Store *s, Instance *instance, const TaskState *expected_task, NovaException *e);
+        /* The same, and with 1 what was overwritten, whoever else writes, in *ret_before (instance_before_done). */
+        int (*instance_exchange)(Store *s, Instance *instance, const TaskState *expected_task, InstanceBefore *ret_before,
+                                 NovaException *e);
         /* Soft-deletes, and with it vm_state becomes deleted, task_state and power_state none, terminated_at now unless it is set,
          * cleaned true: all or nothing. 1 or 0. */
         int (*instance_destroy)(Store *s, const char *uuid);

@@ -8,10 +8,15 @@
  *   {"op": "instance", "value": object}       through our struct and back
  *   {"op": "merge", "value": stored, "given": object}              the stored one with the changes of the given one
  *   {"op": "payload", "value": object, "action": name, "context": {"_context_…": …}, "versioned": bool, "failure": {…}}
+ *   {"op": "update", "value": object, "before": {vm_state, task_state, display_name}, "changes": notify_on_state_change, "context": {…},
+ *    "unit": instance_usage_audit_period, "now": seconds}          both payloads of an update, {"unversioned": …, "versioned": …}
+ *   {"op": "exists", "value": object, "context": {…}, "beginning": text, "ending": text}            the same of a usage audit
  * The answer is {"result": …} or {"failure": {class, message, …}}. */
+#include <errno.h>
 #include <stdio.h>
 
 #include "basic/json.h"
+#include "compute/audit-period.h"
 #include "compute/notify-instance.h"
 #include "objects/instance-object.h"
 #include "objects/versioned.h"
@@ -106,6 +111,54 @@ static int payload(const json_t *request, json_t **ret, NovaException *e) {
         return r;
 }
 
+/* Of a notification that has no phases, by its @extra. */
+static int both_payloads(const RequestContext *context, const Instance *i, const char *name, const json_t *extra, json_t **ret) {
+        *ret = extra ? json_pack("{s:o, s:o}", "unversioned", notify_unversioned_payload(i, false, NULL, extra), "versioned",
+                                 notify_versioned_payload(context, i, name, NULL, false, extra)) : NULL;
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int read_told(const json_t *request, RequestContext **ret_context, Instance *ret, NovaException *e) {
+        int r;
+
+        r = context_from_message(json_object_get(request, "context"), ret_context, e);
+        if (r >= 0)
+                r = instance_from_object(json_object_get(request, "value"), ret, e);
+        return r;
+}
+
+static int update(const json_t *request, json_t **ret, NovaException *e) {
+        _cleanup_(context_unrefp) RequestContext *context = NULL;
+        _cleanup_(instance_done) Instance i = {};
+        const json_t *told = json_object_get(request, "before");
+        const InstanceBefore before = { .vm_state = vm_state_from_string(json_member_string(told, "vm_state")),
+                                        .task_state = task_state_from_string(json_member_string(told, "task_state")),
+                                        .display_name = (char *) json_member_string(told, "display_name") };
+        StateChanges changes = streq_ptr(json_member_string(request, "changes"), "vm_state") ? STATE_CHANGES_VM : STATE_CHANGES_VM_AND_TASK;
+        usec_t begin, end, now = (usec_t) json_member_integer(request, "now", 0) * USEC_PER_SEC;
+        json_auto_t *extra = NULL;
+        int r;
+
+        r = read_told(request, &context, &i, e);
+        if (r >= 0)
+                r = audit_period(json_member_string(request, "unit"), now, &begin, &end);
+        if (r < 0)
+                return r;
+        extra = notify_update_extra(&i, &before, changes, end, now);
+        return both_payloads(context, &i, "update", extra, ret);
+}
+
+static int exists(const json_t *request, json_t **ret, NovaException *e) {
+        _cleanup_(context_unrefp) RequestContext *context = NULL;
+        _cleanup_(instance_done) Instance i = {};
+        json_auto_t *extra = json_pack("{s:s, s:s}", AUDIT_BEGINNING, json_member_string(request, "beginning"), AUDIT_ENDING,
+                                       json_member_string(request, "ending"));
+        int r;
+
+        r = read_told(request, &context, &i, e);
+        return r < 0 ? r : both_payloads(context, &i, "exists", extra, ret);
+}
+
 static const struct {
         const char *name;
         Function function;
@@ -118,6 +171,8 @@ static const struct {
         { "instance", instance },
         { "merge", merge },
         { "payload", payload },
+        { "update", update },
+        { "exists", exists },
 };
 
 static json_t *answer(const json_t *request) {

@@ -1,5 +1,6 @@
 """Notifications of the life of a guest, received by oslo.messaging's own listener and read by Nova's payload classes."""
 import os
+import signal
 import sys
 import threading
 import unittest
@@ -61,6 +62,25 @@ class Listening(OnHost):
         self.daemon.fault()
         self.addCleanup(self.daemon.fault)
 
+    def read_by_nova(self, payload):
+        """A versioned payload as an object of its class, of which it has each field and no other."""
+        from nova.notifications.objects import exception, flavor, instance, keypair  # noqa: F401
+        from nova.objects import base, fields
+        cls = getattr(instance, payload['nova_object.name'])
+        self.assertEqual(payload['nova_object.version'], cls.VERSION)
+        self.assertEqual(set(payload['nova_object.data']), set(cls.fields))
+        o = cls.__new__(cls)
+        base.NovaObject.__init__(o)
+        for name, field in cls.fields.items():
+            value = payload['nova_object.data'][name]
+            if not isinstance(field, (fields.ObjectField, fields.ListOfObjectsField)):
+                setattr(o, name, field.from_primitive(o, name, value))
+        return o
+
+
+class Life(Listening):
+    """What is done to a guest."""
+
     def expect(self, guest, *events):
         """In both forms, in this order."""
         for topic, prefix in (('notifications', 'compute.'), ('versioned_notifications', '')):
@@ -117,24 +137,12 @@ class Listening(OnHost):
             'create.start', 'create.end', 'trigger_crash_dump.start', 'trigger_crash_dump.end')))
 
     def test_nova_reads_the_versioned_payloads(self):
-        from nova.notifications.objects import exception, flavor, instance, keypair  # noqa: F401
-        from nova.objects import base, fields
         c = self.cloud
         guest = c.build()
         c.wait(guest, 'active')
         self.expect(guest, 'instance.create.start', 'instance.create.end')
         for told in self.heard['versioned_notifications'].of(guest.uuid):
-            payload = told['payload']
-            cls = getattr(instance, payload['nova_object.name'])
-            self.assertEqual(payload['nova_object.version'], cls.VERSION)
-            self.assertEqual(set(payload['nova_object.data']), set(cls.fields))
-            o = cls.__new__(cls)
-            base.NovaObject.__init__(o)
-            for name, field in cls.fields.items():
-                value = payload['nova_object.data'][name]
-                if not isinstance(field, (fields.ObjectField, fields.ListOfObjectsField)):
-                    setattr(o, name, field.from_primitive(o, name, value))
-            self.assertEqual(o.uuid, guest.uuid)
+            self.assertEqual(self.read_by_nova(told['payload']).uuid, guest.uuid)
 
     def test_a_failed_build_is_told_as_an_error(self):
         c = self.cloud
@@ -150,6 +158,76 @@ class Listening(OnHost):
         fault = self.heard['versioned_notifications'].of(guest.uuid)[-1]['payload']['nova_object.data']['fault']
         self.assertEqual(fault['nova_object.name'], 'ExceptionPayload')
         self.assertTrue(fault['nova_object.data']['exception_message'])
+
+
+class Changes(Listening):
+    """What becomes of an instance, and that it was there."""
+    groups = dict(Listening.groups, notifications={'notification_format': 'both', 'notify_on_state_change': 'vm_and_task_state'})
+    options = {'periodic_interval': '1', 'instance_usage_audit_period': 'year'}
+
+    def told(self, topic, guest, event):
+        return [i for i in self.heard[topic].of(guest.uuid) if i['event'] == event]
+
+    def changes(self, topic, guest):
+        """Of each update the states before and after, in their order; of those that are told alike in a row the first."""
+        found = []
+        for i in self.told(topic, guest, 'compute.instance.update') + self.told(topic, guest, 'instance.update'):
+            data = i['payload'].get('nova_object.data')
+            states = data['state_update']['nova_object.data'] if data else i['payload']
+            states = tuple(states[k] for k in ('old_state', 'old_task_state', 'state', 'new_task_state'))
+            if found[-1:] != [states]:
+                found.append(states)
+        return found
+
+    def test_changes_of_states_are_told_in_both_forms(self):
+        c = self.cloud
+        guest = c.build(display_name='changing')
+        c.wait(guest, 'active')
+        c.stop(guest)
+        c.wait(guest, 'stopped')
+        c.terminate(guest)
+        c.wait_gone(guest)
+        for topic in self.heard:
+            eventually(lambda: ('stopped', 'deleting', 'deleted', None) in self.changes(topic, guest), what='the last change on ' + topic)
+            self.assertEqual(self.changes(topic, guest), [
+                ('building', 'scheduling', 'building', 'scheduling'), ('building', 'scheduling', 'building', 'networking'),
+                ('building', 'networking', 'building', 'block_device_mapping'),
+                ('building', 'block_device_mapping', 'building', 'spawning'), ('building', 'spawning', 'active', None),
+                ('active', 'powering-off', 'active', 'powering-off'), ('active', 'powering-off', 'stopped', None),
+                ('stopped', 'deleting', 'stopped', 'deleting'), ('stopped', 'deleting', 'deleted', None)])
+        versioned = self.told('versioned_notifications', guest, 'instance.update')
+        for i in versioned:
+            self.assertEqual((i['publisher'], i['priority']), ('nova-compute:' + self.host, 'info'))
+            self.assertEqual(self.read_by_nova(i['payload']).uuid, guest.uuid)
+            self.assertEqual(i['payload']['nova_object.data']['action_initiator_user'], 'demo')
+        for i in self.told('notifications', guest, 'compute.instance.update'):
+            self.assertEqual((i['publisher'], i['priority']), ('compute.' + self.host, 'info'))
+            self.assertLess(i['payload']['audit_period_beginning'], i['payload']['audit_period_ending'])
+            self.assertEqual(i['payload']['display_name'], 'changing')
+
+    def test_that_an_instance_was_there_is_told_once_for_a_period(self):
+        c = self.cloud
+        old, new = c.build(), c.build()
+        for guest in (old, new):
+            c.wait(guest, 'active')
+        self.daemon.change("UPDATE instances SET launched_at = '2012-04-05 00:00:00.000000' WHERE uuid = '%s'" % old.uuid)
+        self.daemon.configure(instance_usage_audit='true')
+        self.daemon.signal(signal.SIGHUP)
+        for topic, event in (('notifications', 'compute.instance.exists'), ('versioned_notifications', 'instance.exists')):
+            eventually(lambda: self.told(topic, old, event), 20, event)
+        since = len(self.daemon.text())
+        self.daemon.kill()
+        self.daemon.start()
+        self.daemon.wait_logged(r'(?s)(Running periodic task \S*\._instance_usage_audit.*){2}', since=since)      # the first has ended
+        self.assertNotIn('Running instance usage audit', self.daemon.text()[since:])
+        [told] = self.told('notifications', old, 'compute.instance.exists')
+        self.assertEqual((told['publisher'], told['priority']), ('compute.' + self.host, 'info'))
+        self.assertRegex(told['payload']['audit_period_beginning'], r'^\d{4}-01-01 00:00:00$')
+        self.assertRegex(told['payload']['audit_period_ending'], r'^\d{4}-01-01 00:00:00$')
+        [told] = self.told('versioned_notifications', old, 'instance.exists')
+        self.assertEqual(self.read_by_nova(told['payload']).uuid, old.uuid)
+        self.assertIsNone(told['payload']['nova_object.data']['request_id'])
+        self.assertEqual([i for topic in self.heard for i in self.told(topic, new, 'compute.instance.exists')], [])
 
 
 class Silent(OnHost):

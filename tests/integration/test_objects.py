@@ -302,6 +302,84 @@ class Objects(unittest.TestCase):
         self.assertEqual(ours, json.loads(json.dumps(theirs, default=str)))
 
 
+    def listen_to_nova(self, **options):
+        """Its notifications from now on, {event_type: payload as sent}, at a time that stands still."""
+        from oslo_utils import timeutils
+        told = {}
+
+        class Listener:
+            def is_enabled(self):
+                return True
+
+            def info(self, context, event_type, payload):
+                told[event_type] = json.loads(json.dumps(payload, default=str))
+        for name, replacement in (('NOTIFIER', Listener()), ('get_notifier', lambda *a, **k: Listener()),
+                                  ('get_versioned_notifier', lambda *a, **k: Listener())):
+            self.addCleanup(setattr, rpc, name, getattr(rpc, name))
+            setattr(rpc, name, replacement)
+        for name, value in dict(options, notification_format='both').items():
+            group = None if name.startswith('instance_usage') else 'notifications'
+            nova.conf.CONF.set_override(name, value, group=group)
+            self.addCleanup(nova.conf.CONF.clear_override, name, group=group)
+        timeutils.set_time_override(datetime.datetime(2026, 11, 22, 16, 44, 57))
+        self.addCleanup(timeutils.clear_time_override)
+        return told
+
+    def same_as_told(self, ours, told, name, i, what):
+        theirs = told.pop('compute.instance.' + name)
+        theirs['image_ref_url'] = i.image_ref         # without a catalog, as Nova then does
+        self.assertEqual(ours['unversioned'], theirs, what)
+        versioned = told.pop('instance.' + name)
+        without_changes(versioned)
+        self.same(ours['versioned'], versioned, what)
+        self.assertEqual(told, {})
+
+    def test_updates_are_novas(self):
+        told = self.listen_to_nova()
+        context = nova_context.RequestContext(user_id='u1', project_id='p1')
+        i = full_instance(context)
+        states = [('active', None, i.display_name), ('active', 'powering-off', i.display_name), ('stopped', None, i.display_name),
+                  ('stopped', 'deleting', i.display_name), ('active', None, 'before'), ('error', None, 'before'), ('active', None, None)]
+        from unittest import mock
+        with mock.patch('nova.image.glance.API.generate_image_url', lambda self, ref, context: ref):
+            for unit in ('hour', 'day@5', 'month', 'year'):
+                for changes in ('vm_state', 'vm_and_task_state'):
+                    nova.conf.CONF.set_override('notify_on_state_change', changes, group='notifications')
+                    nova.conf.CONF.set_override('instance_usage_audit_period', unit)
+                    for before in states if unit == 'hour' else states[:1]:
+                        for vm, task, _ in states[:4]:
+                            i.vm_state, i.task_state = vm, task
+                            old = dict(zip(('vm_state', 'task_state', 'display_name'), before))
+                            notifications.send_update(context, old, i)
+                            ours = self.ours('update', value=sent_by_nova(i), before=old, changes=changes, unit=unit,
+                                             now=1795365897, context=members(context))
+                            self.same_as_told(ours, told, 'update', i, (unit, changes, old, vm, task))
+        for name, group in (('notify_on_state_change', 'notifications'), ('instance_usage_audit_period', None)):
+            nova.conf.CONF.clear_override(name, group=group)
+
+    def test_what_a_usage_audit_tells_is_novas(self):
+        from nova.compute import utils
+        from unittest import mock
+        told = self.listen_to_nova(instance_usage_audit_period='day@5')
+        context = nova_context.get_admin_context()
+        i = full_instance(context)
+        with mock.patch('nova.image.glance.API.generate_image_url', lambda self, ref, context: ref):
+            utils.notify_usage_exists(rpc.get_notifier('compute', 'host1'), context, i, 'host1', ignore_missing_network_data=False)
+        ours = self.ours('exists', value=sent_by_nova(i), context=members(context), beginning='2026-11-21 05:00:00',
+                         ending='2026-11-22 05:00:00')
+        self.same_as_told(ours, told, 'exists', i, 'exists')
+
+
+def without_changes(value):
+    """As the payload's own primitive has no changes when it was just made; those nested in it tell of all their fields."""
+    if isinstance(value, dict):
+        value.pop('nova_object.changes', None)
+        value = list(value.values())
+    if isinstance(value, list):
+        for v in value:
+            without_changes(v)
+
+
 class Enabled:
     def is_enabled(self):
         return True

@@ -5,6 +5,8 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
 
 #include "basic/json.h"
 #include "compute/notify-instance.h"
@@ -126,6 +128,163 @@ static void each_action_has_its_versioned_class(void **state) {
         }
 }
 
+/* ---- updates ---- */
+
+/* checked against Nova's own function in tests/integration/test_objects.py */
+static void an_update_tells_both_states_as_nova_does(void **state) {
+        static const struct {
+                StateChanges changes;
+                VmState old_vm, vm;
+                TaskState old_task, task;
+                const char *old_name;
+                const char *told[5];    /* old_state, state, old_task_state, new_task_state, old_display_name */
+        } table[] = {
+                { STATE_CHANGES_VM, VM_ACTIVE, VM_STOPPED, TASK_POWERING_OFF, TASK_NONE, "guest",
+                  { "active", "stopped", "powering-off", NULL, NULL } },
+                { STATE_CHANGES_VM, VM_ACTIVE, VM_ACTIVE, TASK_POWERING_OFF, TASK_NONE, "guest", { "active", "active", NULL, NULL, NULL } },
+                { STATE_CHANGES_VM_AND_TASK, VM_ACTIVE, VM_ACTIVE, TASK_POWERING_OFF, TASK_NONE, "guest",
+                  { "active", "active", "powering-off", NULL, NULL } },
+                /* none before is told as what is now */
+                { STATE_CHANGES_VM_AND_TASK, VM_ACTIVE, VM_ACTIVE, TASK_NONE, TASK_POWERING_OFF, "guest",
+                  { "active", "active", "powering-off", "powering-off", NULL } },
+                { STATE_CHANGES_VM, VM_ACTIVE, VM_ACTIVE, TASK_NONE, TASK_NONE, "before", { "active", "active", NULL, NULL, "before" } },
+                { STATE_CHANGES_VM, VM_PAUSED, VM_ACTIVE, TASK_NONE, TASK_NONE, "before", { "paused", "active", NULL, NULL, NULL } },
+        };
+        static const char *const keys[] = { "old_state", "state", "old_task_state", "new_task_state", "old_display_name" };
+
+        for (size_t n = 0; n < ELEMENTSOF(table); n++) {
+                const InstanceBefore before = { table[n].old_vm, table[n].old_task, (char *) table[n].old_name };
+                json_auto_t *extra = NULL, *versioned = NULL, *unversioned = NULL;
+                const json_t *data, *update, *period;
+                Instance i = sample();
+
+                i.vm_state = table[n].vm;
+                i.task_state = table[n].task;
+                extra = notify_update_extra(&i, &before, table[n].changes, 1795365000 * USEC_PER_SEC, 1795365897 * USEC_PER_SEC + 5);
+                unversioned = notify_unversioned_payload(&i, false, NULL, extra);
+                versioned = notify_versioned_payload(NULL, &i, "update", NULL, false, extra);
+                data = data_of(versioned);
+                update = data_of(json_object_get(data, "state_update"));
+                period = data_of(json_object_get(data, "audit_period"));
+                for (size_t k = 0; k < ELEMENTSOF(keys); k++) {
+                        const json_t *told = json_object_get(k < 4 ? update : data, keys[k]);
+
+                        if (!streq_ptr(json_member_string(unversioned, keys[k]), table[n].told[k]) ||
+                            !streq_ptr(json_string_value(told), table[n].told[k]))
+                                fail_msg("row %zu: %s is %s and %s", n, keys[k], json_member_string(unversioned, keys[k]), json_string_value(told));
+                        assert_non_null(told);
+                }
+                assert_string_equal(json_member_string(unversioned, AUDIT_BEGINNING), "2026-11-22T16:30:00.000000");
+                assert_string_equal(json_member_string(unversioned, AUDIT_ENDING), "2026-11-22T16:44:57.000005");
+                assert_string_equal(json_member_string(period, AUDIT_BEGINNING), "2026-11-22T16:30:00Z");
+                assert_string_equal(json_member_string(period, AUDIT_ENDING), "2026-11-22T16:44:57Z");
+                assert_string_equal(json_member_string(versioned, "nova_object.name"), "InstanceUpdatePayload");
+                assert_string_equal(json_member_string(versioned, "nova_object.version"), "2.0");
+                assert_null(json_object_get(data, "fault"));
+                instance_done(&i);
+        }
+}
+
+/* What was told of changes, "old/task -> new/task"; of several writes in a row that are told alike only the first is looked at. */
+static void expect_changes(Fixture *f, const char *const *expected) {
+        json_auto_t *recorded = notifier_recorded(f->m->notifier);
+        const json_t *message;
+        size_t n, k = 0;
+
+        json_array_foreach(recorded, n, message) {
+                const json_t *payload = json_object_get(message, "payload");
+                _cleanup_free_ char *text = NULL;
+
+                if (!streq(json_member_string(message, "event_type"), "compute.instance.update"))
+                        continue;
+                assert_true(asprintf(&text, "%s/%s -> %s/%s", json_member_string(payload, "old_state"),
+                                     strempty(json_member_string(payload, "old_task_state")), json_member_string(payload, "state"),
+                                     strempty(json_member_string(payload, "new_task_state"))) > 0);
+                if (k > 0 && streq(text, expected[k - 1]))
+                        continue;
+                if (!expected[k])
+                        fail_msg("one too many: %s", text);
+                assert_string_equal(text, expected[k++]);
+        }
+        if (expected[k])
+                fail_msg("not told: %s", expected[k]);
+}
+
+static void each_write_of_a_row_is_told_when_asked_for(void **state) {
+        static const char driver[] = "oslo_messaging_notifications.driver=nova.notifier.test_notifier";
+        static const struct {
+                const char *assignments[3], *told[8];
+        } table[] = {
+                { { driver, NULL }, { NULL } },
+                { { driver, "notifications.notify_on_state_change=None", NULL }, { NULL } },
+                { { "notifications.notify_on_state_change=vm_state", NULL }, { NULL } },        /* nobody listens */
+                { { driver, "notifications.notify_on_state_change=vm_state", NULL },
+                  { "active/powering-off -> active/powering-off", "active/powering-off -> stopped/", "stopped/deleting -> stopped/deleting",
+                    "stopped/deleting -> deleted/", NULL } },
+                { { driver, "notify_on_state_change=vm_and_task_state", NULL },
+                  { "active/powering-off -> active/powering-off", "active/powering-off -> stopped/", "stopped/deleting -> stopped/deleting",
+                    "stopped/deleting -> deleted/", NULL } },
+        };
+
+        for (size_t n = 0; n < ELEMENTSOF(table); n++) {
+                _fixture_ Fixture *f = fixture_new(table[n].assignments);
+                _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+                char uuid[UUID_TEXT_MAX];
+                _cleanup_free_ char *args = NULL;
+
+                assert_int_equal(compute_init_host(f->m, f->context, &e), 0);
+                fixture_instance(f, 1, VM_ACTIVE, TASK_NONE, POWER_RUNNING, POWER_RUNNING);
+                fixture_settle(f);
+                assert_true(asprintf(&args, "{\"instance_uuid\": \"%s\"}", fixture_uuid(1, uuid)) > 0);
+                fixture_do(f, "stop_instance", args);
+                fixture_do(f, "terminate_instance", args);
+                expect_changes(f, table[n].told);
+        }
+}
+
+static void a_write_that_fails_is_not_told(void **state) {
+        const char *assignments[] = { "oslo_messaging_notifications.driver=test", "notify_on_state_change=vm_and_task_state", NULL };
+        static const TaskState deleting[] = { TASK_DELETING, _TASK_STATE_INVALID };
+        _fixture_ Fixture *f = fixture_new(assignments);
+        Instance i = sample();
+
+        assert_int_equal(compute_instance_save(f->m, f->context, &i, NULL, NULL), 0);
+        fixture_row(f, 1, VM_ACTIVE, TASK_NONE, POWER_RUNNING);
+        instance_done(&i);
+        i = (Instance) {};
+        fixture_read(f, 1, &i);
+        i.vm_state = VM_STOPPED;
+        assert_int_equal(compute_instance_save(f->m, f->context, &i, deleting, NULL), -ESTALE);
+        expect_changes(f, (const char *[]) { NULL });
+        assert_int_equal(compute_instance_save(f->m, NULL, &i, NULL, NULL), 1);
+        expect_changes(f, (const char *[]) { "active/ -> stopped/", NULL });
+        instance_done(&i);
+}
+
+/* Lists leave the object out: what is saved of one is told with what is stored. */
+static void what_was_written_without_its_object_is_told_with_it(void **state) {
+        const char *assignments[] = { "oslo_messaging_notifications.driver=test", "notify_on_state_change=vm_state", NULL };
+        _fixture_ Fixture *f = fixture_new(assignments);
+        _cleanup_(instance_list_done) InstanceList l = {};
+        json_auto_t *recorded = NULL;
+        const json_t *payload;
+        Instance i = sample();
+
+        i.host = strdup("node1");
+        assert_int_equal(f->store->ops->instance_create(f->store, &i, NULL), 0);
+        assert_int_equal(f->store->ops->instance_list_by_host(f->store, "node1", READ_DELETED_NO, &l), 0);
+        assert_int_equal(l.n, 1);
+        l.items[0].vm_state = VM_ERROR;
+        assert_int_equal(compute_instance_save(f->m, NULL, &l.items[0], NULL, NULL), 1);
+        recorded = notifier_recorded(f->m->notifier);
+        payload = json_object_get(json_array_get(recorded, 0), "payload");
+        assert_string_equal(json_member_string(payload, "state"), "error");
+        assert_string_equal(json_member_string(json_object_get(payload, "metadata"), "a"), "b");
+        assert_string_equal(json_member_string(json_object_get(payload, "image_meta"), "os_type"), "linux");
+        assert_null(l.items[0].object);
+        instance_done(&i);
+}
+
 /* What was sent: the topics with the event types, in order. */
 static void expect_sent(Fixture *f, const char *const (*expected)[2], size_t n_expected) {
         assert_int_equal(recording_messenger_count(&f->messenger), n_expected);
@@ -194,6 +353,10 @@ int main(void) {
                 cmocka_unit_test(each_action_has_its_versioned_class),
                 cmocka_unit_test(the_format_says_which_forms_are_sent),
                 cmocka_unit_test(failures_have_the_priority_of_errors),
+                cmocka_unit_test(an_update_tells_both_states_as_nova_does),
+                cmocka_unit_test(each_write_of_a_row_is_told_when_asked_for),
+                cmocka_unit_test(a_write_that_fails_is_not_told),
+                cmocka_unit_test(what_was_written_without_its_object_is_told_with_it),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

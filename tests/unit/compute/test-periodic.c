@@ -62,6 +62,7 @@ static void every_task_is_there_with_the_cadence_of_today(void **state _unused_)
                 { "_run_pending_deletes", "instance_delete_interval", 300, false },
                 { "_run_image_cache_manager_pass", "image_cache.manager_interval", 2400, false },
                 { "_cleanup_expired_console_auth_tokens", NULL, 300, false },
+                { "_instance_usage_audit", NULL, 0, false },
         };
         size_t n;
 
@@ -165,6 +166,122 @@ static void a_wrong_audit_period_is_an_error_that_names_it(void **state _unused_
 
         assert_true(find("_poll_bandwidth_usage")->run(&f->m->manager, f->context, &e) < 0);
         assert_non_null(strstr(e.message, "fortnight"));
+}
+
+/* ---- the usage audit ---- */
+
+static const char audit[] = "instance_usage_audit=true", recorder[] = "oslo_messaging_notifications.driver=test";
+
+static void launched(Fixture *f, unsigned n, const char *at, const char *terminated) {
+        _cleanup_free_ char *sql = NULL;
+        char uuid[UUID_TEXT_MAX];
+
+        fixture_row(f, n, VM_ACTIVE, TASK_NONE, POWER_RUNNING);
+        assert_true(asprintf(&sql, "UPDATE instances SET launched_at = '%s', terminated_at = %s WHERE uuid = '%s'", at, terminated,
+                             fixture_uuid(n, uuid)) > 0);
+        (void) fixture_query(f, sql);
+}
+
+/* How many exists were sent, all of one period, which is what the store remembers. */
+static size_t told_exists(Fixture *f) {
+        json_auto_t *recorded = notifier_recorded(f->m->notifier);
+        _cleanup_free_ char *remembered = NULL, *text = NULL;
+        const json_t *message;
+        size_t n, count = 0;
+
+        (void) f->store->ops->setting_get(f->store, "usage_audit", &remembered);
+        json_array_foreach(recorded, n, message) {
+                const json_t *payload = json_object_get(message, "payload");
+
+                if (!streq(json_member_string(message, "event_type"), "compute.instance.exists"))
+                        continue;
+                count++;
+                free(text);
+                text = NULL;
+                assert_true(asprintf(&text, "%s %s", json_member_string(payload, "audit_period_beginning"),
+                                     json_member_string(payload, "audit_period_ending")) > 0);
+                assert_int_equal(strlen(text), strlen("2026-01-01 00:00:00 2026-02-01 00:00:00"));
+        }
+        if (text)
+                assert_string_equal(strempty(remembered), text);
+        return count;
+}
+
+static void a_usage_audit_tells_of_each_instance_once_for_a_period(void **state _unused_) {
+        const char *assignments[] = { audit, recorder, "instance_usage_audit_period=year", NULL };
+        _fixture_ Fixture *f = started(assignments);
+        char uuid[UUID_TEXT_MAX];
+
+        launched(f, 0, "2012-01-01 00:00:00.000000", "NULL");
+        launched(f, 1, "2012-01-01 00:00:00.000000", "'2013-01-01 00:00:00.000000'");  /* long gone */
+        launched(f, 2, "9012-01-01 00:00:00.000000", "NULL");
+        launched(f, 3, "2012-01-01 00:00:00.000000", "NULL");
+        assert_int_equal(f->store->ops->instance_destroy(f->store, fixture_uuid(3, uuid)), 1);  /* now: it was there in that year */
+        run(f, "_instance_usage_audit");
+        assert_int_equal(told_exists(f), 2);
+        run(f, "_instance_usage_audit");
+        assert_int_equal(told_exists(f), 2);
+        /* Another period: as told the last time it was due. */
+        assert_int_equal(f->store->ops->setting_set(f->store, "usage_audit", "2012-01-01 00:00:00 2013-01-01 00:00:00"), 0);
+        run(f, "_instance_usage_audit");
+        assert_int_equal(told_exists(f), 4);
+}
+
+static void a_usage_audit_that_failed_is_not_remembered(void **state _unused_) {
+        const char *assignments[] = { audit, recorder, "instance_usage_audit_period=hour", NULL };
+        _fixture_ Fixture *f = started(assignments);
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+
+        launched(f, 0, "2012-01-01 00:00:00.000000", "NULL");
+        (void) fixture_query(f, "CREATE TRIGGER full BEFORE INSERT ON settings WHEN NEW.name = 'usage_audit'"
+                                " BEGIN SELECT RAISE(ABORT, 'no room'); END");
+        assert_true(find("_instance_usage_audit")->run(&f->m->manager, f->context, &e) < 0);
+        (void) fixture_query(f, "DROP TRIGGER full");
+        run(f, "_instance_usage_audit");
+        assert_int_equal(told_exists(f), 2);
+}
+
+static void a_usage_audit_is_off_by_default_and_waits_for_who_listens(void **state _unused_) {
+        static const char *const off[] = { recorder, NULL }, *const unheard[] = { audit, NULL };
+
+        for (unsigned n = 0; n < 2; n++) {
+                _fixture_ Fixture *f = started(n == 0 ? off : unheard);
+
+                launched(f, 0, "2012-01-01 00:00:00.000000", "NULL");
+                run(f, "_instance_usage_audit");
+                assert_int_equal(told_exists(f), 0);
+                assert_int_equal(fixture_query(f, "SELECT count(*) FROM settings WHERE name = 'usage_audit'"), 0);
+        }
+}
+
+static void a_usage_audit_of_a_wrong_period_is_an_error_that_names_it(void **state _unused_) {
+        const char *assignments[] = { audit, recorder, "instance_usage_audit_period=month@32", NULL };
+        _fixture_ Fixture *f = started(assignments);
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+
+        assert_true(find("_instance_usage_audit")->run(&f->m->manager, f->context, &e) < 0);
+        assert_non_null(strstr(e.message, "instance_usage_audit_period is \"month@32\""));
+}
+
+/* A row with the uuid of one that was deleted is another instance's. */
+static void an_instance_that_came_again_is_told_as_both(void **state _unused_) {
+        const char *assignments[] = { audit, recorder, "instance_usage_audit_period=year", NULL };
+        _fixture_ Fixture *f = started(assignments);
+        json_auto_t *recorded = NULL;
+        char uuid[UUID_TEXT_MAX];
+
+        for (unsigned n = 0; n < 3; n++) {
+                launched(f, 0, "2012-01-01 00:00:00.000000", "NULL");
+                if (n == 0)
+                        (void) fixture_query(f, "UPDATE instances SET display_name = 'first'");
+                if (n < 2)
+                        assert_int_equal(f->store->ops->instance_destroy(f->store, fixture_uuid(0, uuid)), 1);
+        }
+        run(f, "_instance_usage_audit");
+        assert_int_equal(told_exists(f), 3);
+        recorded = notifier_recorded(f->m->notifier);
+        assert_string_equal(json_member_string(json_object_get(json_array_get(recorded, 0), "payload"), "display_name"), "first");
+        assert_null(json_member_string(json_object_get(json_array_get(recorded, 1), "payload"), "display_name"));
 }
 
 /* ---- capabilities ---- */
@@ -547,6 +664,11 @@ int main(void) {
                 cmocka_unit_test(gates_below_nothing_are_closed),
                 cmocka_unit_test(bandwidth_is_kept_per_interface_and_period),
                 cmocka_unit_test(a_wrong_audit_period_is_an_error_that_names_it),
+                cmocka_unit_test(a_usage_audit_tells_of_each_instance_once_for_a_period),
+                cmocka_unit_test(a_usage_audit_that_failed_is_not_remembered),
+                cmocka_unit_test(a_usage_audit_is_off_by_default_and_waits_for_who_listens),
+                cmocka_unit_test(a_usage_audit_of_a_wrong_period_is_an_error_that_names_it),
+                cmocka_unit_test(an_instance_that_came_again_is_told_as_both),
                 cmocka_unit_test(capabilities_are_published_only_when_asked_for),
                 cmocka_unit_test(healing_goes_round_robin_and_writes_what_changed),
                 cmocka_unit_test(a_network_service_that_is_away_is_no_failure_and_loses_nothing),

@@ -402,6 +402,87 @@ static void a_save_that_expects_another_task_changes_nothing(void **state) {
         instance_done(&a);
 }
 
+static void an_exchange_says_what_it_overwrote(void **state) {
+        Fixture *f = *state;
+        Store *s = f->store;
+        Instance a = sample_instance(UUID1, "host1");
+        static const TaskState none[] = { TASK_NONE, _TASK_STATE_INVALID };
+        InstanceBefore before = { .vm_state = VM_RESCUED };
+
+        assert_result(s->ops->instance_exchange(s, &a, NULL, &before, NULL), 0);
+        free(a.display_name);
+        a.display_name = strdup("first");
+        assert_result(s->ops->instance_create(s, &a, NULL), 0);
+        /* Somebody else writes between our reading and our writing. */
+        assert_query(f, "UPDATE instances SET display_name = 'second', vm_state = 'paused' RETURNING task_state IS NULL", "1");
+        a.vm_state = VM_STOPPED;
+        a.task_state = TASK_POWERING_OFF;
+        assert_result(s->ops->instance_exchange(s, &a, none, &before, NULL), 1);
+        assert_int_equal(before.vm_state, VM_PAUSED);
+        assert_int_equal(before.task_state, TASK_NONE);
+        assert_string_equal(before.display_name, "second");
+        instance_before_done(&before);
+        assert_query(f, "SELECT vm_state || task_state || display_name FROM instances", "stoppedpowering-offfirst");
+
+        /* What is refused writes nothing, and says nothing of a row. */
+        before.vm_state = VM_RESCUED;
+        assert_result(s->ops->instance_exchange(s, &a, none, &before, NULL), -ESTALE);
+        assert_int_equal(before.vm_state, VM_RESCUED);
+        assert_null(before.display_name);
+        assert_result(s->ops->instance_exchange(s, &a, NULL, &before, NULL), 1);
+        assert_int_equal(before.vm_state, VM_STOPPED);
+        assert_int_equal(before.task_state, TASK_POWERING_OFF);
+        instance_before_done(&before);
+        instance_done(&a);
+}
+
+static void those_of_a_window_are_listed_deleted_or_not(void **state) {
+        Fixture *f = *state;
+        Store *s = f->store;
+        const usec_t begin = 1795365897 * USEC_PER_SEC, end = begin + 3600 * USEC_PER_SEC;
+        static const char *const uuids[] = {
+                "6f9e3b1c-2f6f-4a55-9d30-0a3a6e1d2f00", "6f9e3b1c-2f6f-4a55-9d30-0a3a6e1d2f01", "6f9e3b1c-2f6f-4a55-9d30-0a3a6e1d2f02",
+                "6f9e3b1c-2f6f-4a55-9d30-0a3a6e1d2f03", "6f9e3b1c-2f6f-4a55-9d30-0a3a6e1d2f04", "6f9e3b1c-2f6f-4a55-9d30-0a3a6e1d2f05",
+                "6f9e3b1c-2f6f-4a55-9d30-0a3a6e1d2f06",
+        };
+        const struct {
+                const char *host;
+                usec_t launched, terminated;
+                bool listed;
+        } table[] = {
+                { "host1", begin - 1, 0, true },
+                { "host1", end - 1, 0, true },
+                { "host1", end, 0, false },
+                { "host1", 0, 0, false },                       /* never launched */
+                { "host1", begin - 1, begin + 1, true },
+                { "host1", begin - 1, begin, false },
+                { "host2", begin - 1, 0, false },
+        };
+        InstanceList l = {};
+        size_t n_listed = 0;
+
+        for (size_t n = 0; n < ELEMENTSOF(table); n++) {
+                Instance i = sample_instance(uuids[n], table[n].host);
+
+                i.launched_at = table[n].launched;
+                i.terminated_at = table[n].terminated;
+                assert_result(s->ops->instance_create(s, &i, NULL), 0);
+                if (table[n].terminated > 0)
+                        assert_result(s->ops->instance_destroy(s, uuids[n]), 1);
+                instance_done(&i);
+        }
+        assert_result(s->ops->instance_list_active(s, "host1", begin, end, &l), 0);
+        for (size_t n = 0; n < ELEMENTSOF(table); n++) {
+                if (!table[n].listed)
+                        continue;
+                assert_true(n_listed < l.n);
+                assert_string_equal(l.items[n_listed].uuid, uuids[n]);
+                assert_int_equal(l.items[n_listed++].deleted, table[n].terminated > 0);
+        }
+        assert_int_equal(l.n, n_listed);
+        instance_list_done(&l);
+}
+
 static void a_fault_of_an_instance_is_recorded(void **state) {
         Fixture *f = *state;
         Store *s = f->store;
@@ -602,6 +683,8 @@ int main(void) {
                 CASE(deleted_instances_are_read_as_asked),
                 CASE(an_instance_keeps_its_number_and_may_come_again_after_deletion),
                 CASE(a_save_that_expects_another_task_changes_nothing),
+                CASE(an_exchange_says_what_it_overwrote),
+                CASE(those_of_a_window_are_listed_deleted_or_not),
                 CASE(a_fault_of_an_instance_is_recorded),
                 CASE(a_console_token_is_stored_as_its_hash_and_lets_in_until_it_expires),
                 CASE(bandwidth_is_one_row_for_each_card_and_period),
