@@ -142,7 +142,7 @@ bool notifier_tells_block_devices(const Notifier *n) {
 }
 
 StateChanges notifier_tells_changes(const Notifier *n) {
-        return notifier_active(n) ? n->changes : STATE_CHANGES_NONE;
+        return n->changes != STATE_CHANGES_NONE && notifier_active(n) ? n->changes : STATE_CHANGES_NONE;
 }
 
 char *notifier_publisher_id(const char *service, const char *host, char *buf, size_t size) {

@@ -175,7 +175,7 @@ class Changes(Listening):
             data = i['payload'].get('nova_object.data')
             states = data['state_update']['nova_object.data'] if data else i['payload']
             states = tuple(states[k] for k in ('old_state', 'old_task_state', 'state', 'new_task_state'))
-            if found[-1:] != [states]:
+            if found[-1:] != [states] and (states[:2] != states[2:] or states[1]):        # else of the power_state, perhaps
                 found.append(states)
         return found
 

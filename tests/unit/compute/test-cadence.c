@@ -92,6 +92,7 @@ static void over_fifty_ticks_every_task_runs_as_often_as_it_should(void **state 
                 { "_run_pending_deletes", 10 },                 /* 300 s */
                 { "_run_image_cache_manager_pass", 1 },         /* at 2400 s */
                 { "_cleanup_expired_console_auth_tokens", 10 },
+                { "_instance_usage_audit", 50 },
         };
         _fixture_ Fixture *f = fixture_new(service);
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
@@ -126,7 +127,7 @@ static void options_change_or_switch_off_the_cadence(void **state _unused_) {
         };
         _fixture_ Fixture *f = fixture_new(assignments);
         _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
-        uint64_t runs[15];
+        uint64_t runs[16];
 
         fixture_service(f);
         assert_int_equal(compute_init_host(f->m, f->context, &e), 0);

@@ -200,8 +200,8 @@ static void expect_changes(Fixture *f, const char *const *expected) {
                 assert_true(asprintf(&text, "%s/%s -> %s/%s", json_member_string(payload, "old_state"),
                                      strempty(json_member_string(payload, "old_task_state")), json_member_string(payload, "state"),
                                      strempty(json_member_string(payload, "new_task_state"))) > 0);
-                if (k > 0 && streq(text, expected[k - 1]))
-                        continue;
+                if ((k > 0 && streq(text, expected[k - 1])) || streq(text, "stopped/ -> stopped/"))
+                        continue;       /* the latter of the power_state, perhaps */
                 if (!expected[k])
                         fail_msg("one too many: %s", text);
                 assert_string_equal(text, expected[k++]);
