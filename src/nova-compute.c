@@ -43,6 +43,8 @@ int main(int argc, char **argv) {
 
         /* Workers come and go: what each frees is for the others, not kept for it. With a thousand instances that is half. */
         (void) mallopt(M_ARENA_MAX, 2);
+        /* A fixed threshold: one large message would otherwise have the library keep many times its size from then on. */
+        (void) mallopt(M_TRIM_THRESHOLD, 128 * 1024);
         hold_standard_descriptors();
         r = executable_directory(&directory);
         if (r >= 0)

@@ -117,7 +117,7 @@ static int compare_uuid(const void *a, const void *b) {
 }
 
 static Entry *entry_find(const InstanceTable *t, const char *uuid) {
-        const Entry key = { .view.uuid = (char *) uuid };
+        const Entry key = { .view.uuid = uuid };
         Entry **found = tfind(&key, &t->tree, compare_uuid);
 
         return found ? *found : NULL;

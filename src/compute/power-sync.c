@@ -8,7 +8,6 @@
 #include "compute/compute.h"
 
 #include <assert.h>
-#include <malloc.h>
 
 #include "basic/log.h"
 #include "compute/notify-instance.h"
@@ -265,8 +264,6 @@ int compute_sync_power_states(ComputeManager *m, RequestContext *c _unused_, Nov
                         return exception_set_errno(e, r, "Cannot synchronize an instance's power state");
         }
         compute_drift_look(m, &rows, guests, n_guests);
-        instance_list_done(&rows);
-        (void) malloc_trim(0);          /* lists of all instances leave holes; this is the rarest of those that make them */
         return 0;
 }
 

@@ -21,8 +21,8 @@ static const struct {
         { offsetof(Instance, availability_zone), offsetof(InstanceView, availability_zone) },
 };
 
-#define TEXT(object, offset) (*(char **) ((char *) (object) + (offset)))
-#define CONST_TEXT(object, offset) (*(char *const *) ((const char *) (object) + (offset)))
+#define VIEW_TEXT(object, offset) (*(const char **) ((char *) (object) + (offset)))
+#define ROW_TEXT(object, offset) strempty(*(char *const *) ((const char *) (object) + (offset)))
 
 /* ---- lists of texts ---- */
 
@@ -34,6 +34,22 @@ static void texts_free(char **v) {
 
 static int copy(const char *s, char **ret) {
         return (*ret = strdup(strempty(s))) ? 0 : -ENOMEM;
+}
+
+static int fill_texts(const Instance *row, InstanceView *v) {
+        size_t size = 0;
+        char *to;
+
+        for (size_t n = 0; n < ELEMENTSOF(texts); n++)
+                size += strlen(ROW_TEXT(row, texts[n].from)) + 1;
+        to = v->texts = malloc(size);
+        if (!to)
+                return -ENOMEM;
+        for (size_t n = 0; n < ELEMENTSOF(texts); n++) {
+                VIEW_TEXT(v, texts[n].to) = to;
+                to = stpcpy(to, ROW_TEXT(row, texts[n].from)) + 1;
+        }
+        return 0;
 }
 
 /* Nova's metadata are texts; an older row may hold a number. */
@@ -147,8 +163,7 @@ static int fill_interfaces(const char *network_info, InstanceView *v) {
 InstanceView *instance_view_free(InstanceView *v) {
         if (!v)
                 return NULL;
-        for (size_t n = 0; n < ELEMENTSOF(texts); n++)
-                free(TEXT(v, texts[n].to));
+        free(v->texts);
         free(v->key_name);
         free(v->fault);
         texts_free(v->metadata);
@@ -161,10 +176,8 @@ InstanceView *instance_view_free(InstanceView *v) {
 
 int instance_view_new(const Instance *row, InstanceView **ret) {
         _cleanup_(instance_view_freep) InstanceView *v = calloc(1, sizeof *v);
-        int r = v ? 0 : -ENOMEM;
+        int r = v ? fill_texts(row, v) : -ENOMEM;
 
-        for (size_t n = 0; r >= 0 && n < ELEMENTSOF(texts); n++)
-                r = copy(CONST_TEXT(row, texts[n].from), &TEXT(v, texts[n].to));
         if (r >= 0)
                 r = copy(instance_text(row, "key_name"), &v->key_name);
         if (r >= 0)

@@ -10,7 +10,8 @@ typedef struct InterfaceView {
 } InterfaceView;
 
 typedef struct InstanceView {
-        char *uuid, *name, *display_name, *hostname, *project_id, *user_id, *flavor_name, *image_ref, *availability_zone;
+        const char *uuid, *name, *display_name, *hostname, *project_id, *user_id, *flavor_name, *image_ref, *availability_zone;
+        char *texts;                    /* holds those, in one piece: there may be thousands of views */
         char *key_name;
         char *fault;                    /* the last one, or "" */
         usec_t fault_at;

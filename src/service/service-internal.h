@@ -115,6 +115,8 @@ struct Service {
         LoopingCall *periodic;
         PeriodicSchedule schedule;
         unsigned *periodic_running;     /* per task: jobs out */
+        unsigned tasks_out;             /* of all tasks, also of those that run on demand */
+        bool trimming;                  /* a worker gives memory back */
         TaskMetrics *tasks;             /* of the manager's table, in its order */
         size_t n_tasks;
 
@@ -171,6 +173,8 @@ void *service_job_new(Service *s, size_t size, int (*work)(ServiceJob *j), void 
 /* Submits it; frees it on failure. @name is borrowed; @line NULL = in no line. */
 int service_job_submit(ServiceJob *j, JobKind kind, const char *name, const char *line, usec_t deadline);
 void service_job_free(ServiceJob *j);
+/* Has a worker give what was freed back to the system. */
+void service_give_memory_back(Service *s);
 /* Of the job table: @userdata is the service. */
 void service_on_jobs_emptied(void *userdata);
 /* Whether the job belongs to the run that is under way. */

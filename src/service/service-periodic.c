@@ -39,12 +39,16 @@ static void task_ended(ServiceJob *j, int r) {
 
         if (j->run == s->run && s->periodic_running && t->index < s->schedule.n && s->periodic_running[t->index] > 0)
                 s->periodic_running[t->index]--;
+        s->tasks_out--;
         task_count(s, t, r);
         /* Each failure is one line; the rest of the tasks and the next tick go on. */
         if (r < 0 && r != -ECANCELED)
                 log_event(LOG_LEVEL_ERROR, MESSAGE_PERIODIC_FAILED, NULL, "Error during %s.%s: %s",
                           s->manager->ops->class_name, t->task->name, service_job_error(j, r));
         service_job_answer(j, r);
+        /* Lists of all instances leave holes. */
+        if (s->tasks_out == 0 && service_is_up(s))
+                service_give_memory_back(s);
 }
 
 static int task_submit(Service *s, const PeriodicTask *task, size_t index, ServiceDone done, void *userdata) {
@@ -66,9 +70,12 @@ static int task_submit(Service *s, const PeriodicTask *task, size_t index, Servi
 
         log_debug("Running periodic task %s.%s", s->manager->ops->class_name, task->name);
         r = service_job_submit(&j->job, JOB_PERIODIC, task->name, line, task->deadline);
-        if (r >= 0 && s->periodic_running && index < s->schedule.n)
+        if (r < 0)
+                return r;
+        s->tasks_out++;
+        if (s->periodic_running && index < s->schedule.n)
                 s->periodic_running[index]++;
-        return r;
+        return 0;
 }
 
 static void periodic_on_tick(LoopingCall *l, void *userdata) {

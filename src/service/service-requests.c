@@ -414,15 +414,20 @@ static int trim_work(ServiceJob *j _unused_) {
         return 0;
 }
 
-static void trim_ended(ServiceJob *j _unused_, int r _unused_) {
+static void trim_ended(ServiceJob *j, int r _unused_) {
+        j->service->trimming = false;
 }
 
 /* What they held goes back to the system: on a worker, for that takes a while. */
-void service_on_jobs_emptied(void *userdata) {
-        ServiceJob *j = service_job_new(userdata, sizeof *j, trim_work, trim_ended);
+void service_give_memory_back(Service *s) {
+        ServiceJob *j = s->trimming ? NULL : service_job_new(s, sizeof *j, trim_work, trim_ended);
 
         if (j)
-                (void) service_job_submit(j, JOB_PERIODIC, "malloc_trim", NULL, 0);
+                s->trimming = service_job_submit(j, JOB_PERIODIC, "malloc_trim", NULL, 0) >= 0;
+}
+
+void service_on_jobs_emptied(void *userdata) {
+        service_give_memory_back(userdata);
 }
 
 /* ---- calls that overrun their deadline ---- */

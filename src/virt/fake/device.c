@@ -18,7 +18,7 @@ int fake_guest_set_devices(Guest *g, const json_t *network_info, const json_t *b
         if (json_is_array(network_info)) {
                 json_object_clear(g->interfaces);
                 json_array_foreach(network_info, i, item)
-                        if (vif_id(item) && json_object_set(g->interfaces, vif_id(item), item) < 0)
+                        if (vif_id(item) && fake_guest_put(&g->interfaces, vif_id(item), json_incref(item)) < 0)
                                 return -ENOMEM;
         }
         if (json_is_array(mapping)) {
@@ -27,7 +27,7 @@ int fake_guest_set_devices(Guest *g, const json_t *network_info, const json_t *b
                         const char *mountpoint = json_member_string(item, "mount_device");
                         json_t *info = json_object_get(item, "connection_info");
 
-                        if (mountpoint && json_object_set_new(g->volumes, mountpoint, info ? json_incref(info) : json_null()) < 0)
+                        if (mountpoint && fake_guest_put(&g->volumes, mountpoint, info ? json_incref(info) : json_null()) < 0)
                                 return -ENOMEM;
                 }
         }
@@ -57,7 +57,7 @@ static int fake_attach_volume(ComputeDriver *driver, const RequestContext *conte
                 return exception_setf(e, EXC_INVALID, "A volume for instance %s wants a mount point", c.guest->uuid);
         if (json_object_get(c.guest->volumes, mountpoint))
                 return exception_setf(e, EXC_INVALID, "The device %s of instance %s is already in use", mountpoint, c.guest->uuid);
-        return json_object_set(c.guest->volumes, mountpoint, (json_t *) connection_info) < 0 ? fake_no_memory(&c, e) : 0;
+        return fake_guest_put(&c.guest->volumes, mountpoint, json_incref((json_t *) connection_info)) < 0 ? fake_no_memory(&c, e) : 0;
 }
 
 static int fake_detach_volume(ComputeDriver *driver, const RequestContext *context _unused_,
@@ -80,7 +80,7 @@ static int fake_swap_volume(ComputeDriver *driver, const RequestContext *context
                 return c.r;
         if (!json_object_get(c.guest->volumes, strempty(mountpoint)))
                 return no_volume(c.guest, mountpoint, e);
-        return json_object_set(c.guest->volumes, mountpoint, (json_t *) new_info) < 0 ? fake_no_memory(&c, e) : 0;
+        return fake_guest_put(&c.guest->volumes, mountpoint, json_incref((json_t *) new_info)) < 0 ? fake_no_memory(&c, e) : 0;
 }
 
 static int fake_extend_volume(ComputeDriver *driver, const RequestContext *context _unused_, const json_t *connection_info,
@@ -110,7 +110,7 @@ static int fake_attach_interface(ComputeDriver *driver, const RequestContext *co
                 return exception_setf(e, EXC_INVALID, "An interface for instance %s wants an id or address", c.guest->uuid);
         if (json_object_get(c.guest->interfaces, id))
                 return exception_setf(e, EXC_INVALID, "Interface %s of instance %s is already attached", id, c.guest->uuid);
-        return json_object_set(c.guest->interfaces, id, (json_t *) vif) < 0 ? fake_no_memory(&c, e) : 0;
+        return fake_guest_put(&c.guest->interfaces, id, json_incref((json_t *) vif)) < 0 ? fake_no_memory(&c, e) : 0;
 }
 
 static int fake_detach_interface(ComputeDriver *driver, const RequestContext *context _unused_, const Instance *i,

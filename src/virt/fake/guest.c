@@ -71,15 +71,18 @@ Guest *fake_guest_new(FakeDriver *d, const Instance *i) {
         g->vcpus = i->vcpus;
         g->root_gb = i->volume_backed ? 0 : i->root_gb;
         g->disk_gb = g->root_gb + i->ephemeral_gb + i->swap_mb / 1024;
-        g->volumes = json_object();
-        g->interfaces = json_object();
-        g->metadata = json_object();
-        if (!g->name || !g->volumes || !g->interfaces || !g->metadata)
+        if (!g->name)
                 return fake_guest_free(g);
 
         g->next = d->guests;
         d->guests = g;
         return g;
+}
+
+int fake_guest_put(json_t **map, const char *key, json_t *value) {
+        if (!*map)
+                *map = json_object();
+        return json_object_set_new(*map, key, value) < 0 ? -ENOMEM : 0;
 }
 
 void fake_guest_remove(FakeDriver *d, Guest *g) {
@@ -429,7 +432,7 @@ static int fake_change_instance_metadata(ComputeDriver *driver, const RequestCon
                 if (sign && streq(sign, "-"))
                         (void) json_object_del(c.guest->metadata, name);
                 else if (sign && streq(sign, "+") && json_is_string(value)) {
-                        if (json_object_set(c.guest->metadata, name, value) < 0)
+                        if (fake_guest_put(&c.guest->metadata, name, json_incref(value)) < 0)
                                 return fake_no_memory(&c, e);
                 } else
                         return exception_setf(e, EXC_INVALID, "Metadata \"%s\": a change is [\"+\", text] or [\"-\"]", name);

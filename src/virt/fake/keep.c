@@ -11,7 +11,7 @@
 #include "basic/json.h"
 
 static json_t *guest_to_json(const Guest *g) {
-        return json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:b, s:O, s:O, s:O}", "uuid", g->uuid, "name", g->name, "state",
+        return json_pack("{s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:b, s:O*, s:O*, s:O*}", "uuid", g->uuid, "name", g->name, "state",
                          (int) g->state, "memory_mb", (json_int_t) g->memory_mb, "vcpus", (json_int_t) g->vcpus, "disk_gb",
                          (json_int_t) g->disk_gb, "root_gb", (json_int_t) g->root_gb, "rescued", g->rescued, "volumes",
                          g->volumes, "interfaces", g->interfaces, "metadata", g->metadata);
@@ -45,14 +45,11 @@ void fake_keep_gone(FakeDriver *d, const Guest *g) {
                 (void) append(d, json_pack("{s:s}", "uuid", g->uuid));
 }
 
-static int replace(json_t **where, const json_t *from, const char *key) {
+static void replace(json_t **where, const json_t *from, const char *key) {
         json_t *value = json_object_get(from, key);
 
-        if (!json_is_object(value))
-                return 0;
         json_decref(*where);
-        *where = json_incref(value);
-        return 0;
+        *where = json_object_size(value) > 0 ? json_incref(value) : NULL;
 }
 
 static int guest_from_json(FakeDriver *d, const json_t *line) {
@@ -82,9 +79,10 @@ static int guest_from_json(FakeDriver *d, const json_t *line) {
         g->disk_gb = json_member_integer(line, "disk_gb", 0);
         g->rescued = json_is_true(json_object_get(line, "rescued"));
         g->started = g->state == POWER_RUNNING ? now_monotonic() : 0;
-        (void) replace(&g->volumes, line, "volumes");
-        (void) replace(&g->interfaces, line, "interfaces");
-        return replace(&g->metadata, line, "metadata");
+        replace(&g->volumes, line, "volumes");
+        replace(&g->interfaces, line, "interfaces");
+        replace(&g->metadata, line, "metadata");
+        return 0;
 }
 
 static int load(FakeDriver *d, const char *path) {

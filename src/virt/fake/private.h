@@ -31,7 +31,7 @@ struct Guest {
         usec_t started;                 /* monotonic; 0 = is off */
         usec_t cpu_time;                /* of former runs */
         char *console;
-        json_t *volumes;                /* mountpoint -> connection_info */
+        json_t *volumes;                /* mountpoint -> connection_info; these three are NULL until there is something in them */
         json_t *interfaces;             /* id -> VIF */
         json_t *metadata;               /* name -> text */
         bool rescued, quiesced;
@@ -90,6 +90,8 @@ Guest *fake_guest_find(FakeDriver *d, const char *uuid);
 /* A new guest, off, as @i's flavor says. NULL when out of memory. */
 Guest *fake_guest_new(FakeDriver *d, const Instance *i);
 Guest *fake_guest_free(Guest *g);
+/* Puts @value, which it takes over, into one of a guest's three maps. 0 or -ENOMEM, also for a NULL. */
+int fake_guest_put(json_t **map, const char *key, json_t *value);
 void fake_guest_remove(FakeDriver *d, Guest *g);
 /* Changes the state, keeps cpu time and console, and has it told at the end of the call. */
 void fake_guest_set_state(FakeCall *c, Guest *g, PowerState state);
