@@ -41,18 +41,28 @@ def cpu(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
-def private_mib(pid):
+def private_mib(pid, clean=True):
+    """@clean: with the pages of files that nobody else has mapped just now, which are more or fewer by what else runs."""
     with open('/proc/%d/smaps_rollup' % pid, encoding='ascii') as f:
         kib = {line.split(':')[0]: int(line.split()[1]) for line in f if line.endswith('kB\n')}
-    return (kib['Private_Clean'] + kib['Private_Dirty']) / 1024
+    return (kib['Private_Dirty'] + (kib['Private_Clean'] if clean else 0)) / 1024
 
 
 def switches(pid):
-    total = 0
+    """Voluntary ones of each thread."""
+    count = {}
     for task in os.listdir('/proc/%d/task' % pid):
-        with open('/proc/%d/task/%s/status' % (pid, task), encoding='utf-8') as f:
-            total += sum(int(line.split()[1]) for line in f if line.startswith('voluntary_ctxt_switches'))
-    return total
+        try:
+            with open('/proc/%d/task/%s/status' % (pid, task), encoding='utf-8') as f:
+                count[task] = sum(int(line.split()[1]) for line in f if line.startswith('voluntary_ctxt_switches'))
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return count
+
+
+def woken(before, after):
+    """Of the threads that are there at the end; what one that ended meanwhile did is not known, and not taken off the others' sum."""
+    return sum(n - before.get(task, 0) for task, n in after.items())
 
 
 def daemon(broker, **more):
@@ -114,11 +124,11 @@ def idle(broker, folder):
     try:
         d.start()
         time.sleep(5)
-        before, woken = cpu(d.process.pid), switches(d.process.pid)
+        before, slept = cpu(d.process.pid), switches(d.process.pid)
         time.sleep(seconds)
         row('private memory idle, libvirt', private_mib(d.process.pid), 'MiB', 8)
         row('CPU in %d s idle, libvirt' % seconds, cpu(d.process.pid) - before, 's', 0.05 * seconds / 300 if not QUICK else None)
-        row('wake-ups idle (voluntary switches, all threads)', (switches(d.process.pid) - woken) / seconds, '1/s')
+        row('wake-ups idle (voluntary switches, all threads)', woken(slept, switches(d.process.pid)) / seconds, '1/s')
         row('threads idle', len(os.listdir('/proc/%d/task' % d.process.pid)), '')
     finally:
         d.close()
