@@ -32,10 +32,10 @@ static bool take(const char *s, size_t n, size_t *i, const char *token) {
         return true;
 }
 
-/* {"oslo.version": "2.0", "oslo.message": "…"} as every peer writes it. True with the place of the inner message, its
- * backslashes taken off where it stands; false when it is anything else, and untouched: then the parser judges. */
-static bool open_quickly(char *s, size_t n, char **ret, size_t *ret_size) {
-        size_t i = 0, begin, end, k;
+/* {"oslo.version": "2.0", "oslo.message": "…"} as every peer writes it. True with where the inner message begins, behind its quote; false
+ * when it is anything else: then the parser judges. */
+static bool find_message(const char *s, size_t n, size_t *ret) {
+        size_t i = 0;
 
         if (!(take(s, n, &i, "{") && take(s, n, &i, "\"" VERSION_KEY "\"") && take(s, n, &i, ":") &&
               take(s, n, &i, "\"2.0\"") && take(s, n, &i, ",") && take(s, n, &i, "\"" MESSAGE_KEY "\"") &&
@@ -43,8 +43,22 @@ static bool open_quickly(char *s, size_t n, char **ret, size_t *ret_size) {
                 return false;
         if (i >= n || s[i] != '"')
                 return false;
+        *ret = i + 1;
+        return true;
+}
 
-        begin = ++i;
+/* Whether at @end there is the message's quote, and nothing behind it but what ends the envelope. */
+static bool ends_envelope(const char *s, size_t n, size_t end) {
+        size_t i = end + 1;
+
+        return end < n && s[end] == '"' && take(s, n, &i, "}") && i == n;
+}
+
+/* The message that begins at @begin, its backslashes taken off where it stands. False, and it is untouched, when that is not all there is
+ * to do. */
+static bool open_quickly(char *s, size_t n, size_t begin, size_t *ret_size) {
+        size_t i = begin, end, k;
+
         for (; i < n && s[i] != '"'; i++) {
                 if ((unsigned char) s[i] < 0x20)
                         return false;
@@ -54,8 +68,8 @@ static bool open_quickly(char *s, size_t n, char **ret, size_t *ret_size) {
                 if (++i >= n || (s[i] != '"' && s[i] != '\\'))
                         return false;
         }
-        end = i++;
-        if (end >= n || !take(s, n, &i, "}") || i != n)
+        end = i;
+        if (!ends_envelope(s, n, end))
                 return false;
 
         for (i = k = begin; i < end;) {
@@ -70,7 +84,6 @@ static bool open_quickly(char *s, size_t n, char **ret, size_t *ret_size) {
                         i += 2;
                 }
         }
-        *ret = s + begin;
         *ret_size = k - begin;
         return true;
 }
@@ -124,28 +137,34 @@ static bool take_context(const char *name, size_t size, json_t *value, void *use
         return context_take(userdata, name, size, value) >= 0;
 }
 
-static bool parse_split(const char *text, size_t size, Envelope *ret) {
+/* The message that begins at @begin, in two pieces. */
+static bool parse_split(const char *body, size_t size, size_t begin, Envelope *ret) {
         _cleanup_(context_unrefp) RequestContext *c = context_begin();
+        json_auto_t *message = NULL;
+        size_t used;
 
-        if (!c || !plain_json_parse(text, size, CONTEXT_PREFIX, take_context, c, &ret->message))
+        if (!c || !plain_json_parse(body + begin, size - begin, CONTEXT_PREFIX, take_context, c, &message, &used) ||
+            !ends_envelope(body, size, begin + used))
                 return false;
+        ret->message = TAKE_PTR(message);
         ret->context = TAKE_PTR(c);
         return true;
 }
 
 static int parse(char *body, size_t size, bool split, Envelope *ret, char *why, size_t why_size) {
         json_t *outer = NULL;
-        char *inner;
-        size_t inner_size = 0;
+        size_t begin, inner_size;
         int r;
 
         *ret = ENVELOPE_NULL;
 
-        if (open_quickly(body, size, &inner, &inner_size)) {
+        if (find_message(body, size, &begin)) {
                 ret->format = WIRE_OSLO;
-                if (split && parse_split(inner, inner_size, ret))
+                if (split && parse_split(body, size, begin, ret))
                         return 0;
-                return parse_object(inner, inner_size, "the message in the envelope", &ret->message, why, why_size);
+                if (open_quickly(body, size, begin, &inner_size))
+                        return parse_object(body + begin, inner_size, "the message in the envelope", &ret->message, why, why_size);
+                *ret = ENVELOPE_NULL;
         }
 
         if (size == 0) {
@@ -309,17 +328,34 @@ static char *writer_space(Writer *w, size_t n) {
         return w->data + w->n;
 }
 
-static int writer_add(const char *s, size_t n, void *userdata) {
-        Writer *w = userdata;
-        char *p = writer_space(w, w->escape ? 2 * n : n);
+/* The length of @s if a dump of it would be @s itself between quotes: most names are that plain. -1 = it would not. */
+static ssize_t plain_length(const char *s) {
+        const char *p = s;
+
+        while (*p >= 0x20 && *p < 0x7f && *p != '"' && *p != '\\')
+                p++;
+        return *p ? -1 : p - s;
+}
+
+static int writer_copy(Writer *w, const char *s, size_t n) {
+        char *p = writer_space(w, n);
 
         if (!p)
                 return -1;
-        if (!w->escape) {
-                memcpy(p, s, n);
-                w->n += n;
-                return 0;
-        }
+        memcpy(p, s, n);
+        w->n += n;
+        return 0;
+}
+
+static int writer_add(const char *s, size_t n, void *userdata) {
+        Writer *w = userdata;
+        char *p;
+
+        if (!w->escape)
+                return writer_copy(w, s, n);
+        p = writer_space(w, 2 * n);
+        if (!p)
+                return -1;
         /* The dump is ASCII without control characters: only these two need a backslash. */
         for (size_t i = 0; i < n; i++) {
                 if (s[i] == '"' || s[i] == '\\')
@@ -343,10 +379,19 @@ static void writer_value(Writer *w, const json_t *value) {
 
 /* @s as a JSON string, or null. */
 static void writer_string(Writer *w, const char *s) {
+        ssize_t n = s ? plain_length(s) : -1;
         json_t *value;
 
         if (!s) {
                 writer_text(w, "null");
+                return;
+        }
+        if (n >= 0) {
+                const char *quote = w->escape ? "\\\"" : "\"";
+
+                (void) writer_copy(w, quote, strlen(quote));
+                (void) writer_copy(w, s, (size_t) n);
+                (void) writer_copy(w, quote, strlen(quote));
                 return;
         }
         value = json_string(s);
