@@ -96,7 +96,7 @@ struct Query {
 struct Authority {
         sd_event_source *sweep;         /* idle: frees verdicts that nobody fetched */
         Query *queries;
-        unsigned n;
+        unsigned n, answered;           /* all; of these those whose call is dispatched again */
         size_t held;                    /* bytes of calls that are not small */
         uint64_t last_id;
         Caller *callers;
@@ -236,6 +236,7 @@ static Query *query_free(Query *q) {
         if (q->next)
                 q->next->previous = q->previous;
         a->n--;
+        a->answered -= q->state == QUERY_ANSWERED;
         a->held -= q->size;
         if (q->caller) {
                 q->caller->n--;
@@ -334,6 +335,7 @@ static void query_answered(Query *q, int verdict) {
         query_leave(q);
         q->verdict = verdict;
         q->state = QUERY_ANSWERED;
+        a->answered++;
         r = sd_bus_message_rewind(q->call, true);
         if (r >= 0)
                 r = sd_bus_enqueue_for_read(sd_bus_message_get_bus(q->call), q->call);
@@ -535,6 +537,15 @@ static int caller_on_credentials(sd_bus_message *reply, void *userdata, sd_bus_e
         caller_identified(c, r, sd_bus_message_is_method_error(reply, NULL) ? strempty(sd_bus_message_get_error(reply)->message) : strerror(-r));
         authority_go_on(a);
         return 0;
+}
+
+bool authority_answered(const Authority *a, const sd_bus_message *m) {
+        if (a->answered == 0)
+                return false;
+        for (const Query *q = a->queries; q; q = q->next)
+                if (q->call == m)
+                        return q->state == QUERY_ANSWERED;
+        return false;
 }
 
 int authority_caller(const Authority *a, sd_bus_message *m, uid_t *ret) {
