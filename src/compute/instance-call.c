@@ -496,6 +496,8 @@ static int run(InstanceCall *c, json_t **ret, NovaException *e) {
                 log_info("%s of instance %s was done by the run that ended.", c->operation->method->name, c->i->uuid);
         r = start_event(c, e);
         if (r >= 0 && done == 0) {
+                if (c->method->flags & INSTANCE_TELLS_USAGE)
+                        compute_notify_usage(c->manager, c->context, c->i);
                 notify(c, NOTIFY_START, NULL);
                 r = operation_cancelled(c->operation) && !(c->method->flags & INSTANCE_NEW) ? operation_refuse_cancelled(c->operation, e)
                                                                                           : c->method->body(c, ret, e);

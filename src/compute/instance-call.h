@@ -28,6 +28,7 @@ enum {
         INSTANCE_ANY_TASK = 1 << 6,     /* task_state does not matter and is not set: it only reads, or it is not about the guest */
         INSTANCE_LOCKABLE = 1 << 7,     /* a locked instance refuses it to all but administrators */
         INSTANCE_TELLS_FAILURE = 1 << 9,        /* <notify>.error when the body fails */
+        INSTANCE_TELLS_USAGE = 1 << 10,         /* what there was of it until now is told before <notify>.start: it becomes another */
         INSTANCE_OVERRIDES = 1 << 8,    /* a delete: begins from whatever task_state there is, but a delete that goes further */
 };
 

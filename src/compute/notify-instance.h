@@ -51,6 +51,9 @@ int compute_instance_destroy(ComputeManager *m, const RequestContext *context, c
 /* Nova's _instance_usage_audit: with instance_usage_audit, tells compute.instance.exists and instance.exists of each instance that this
  * host had during the last completed period, once for a period, also over restarts. One that is cut short is begun anew. */
 int compute_usage_audit(ComputeManager *m, const RequestContext *context, NovaException *e);
+/* Tells compute.instance.exists and instance.exists of @i for the current period so far, whether there are usage audits or not: Nova does
+ * so before an instance becomes another, by a rebuild or a resize. */
+void compute_notify_usage(ComputeManager *m, const RequestContext *context, const Instance *i);
 /* The bounds of the last completed period, of which the end is the beginning of the current one. -EINVAL and an exception that names the
  * value when instance_usage_audit_period is wrong. */
 int compute_audit_period(ComputeManager *m, usec_t now, usec_t *ret_begin, usec_t *ret_end, NovaException *e);

@@ -250,7 +250,7 @@ int guest_undo_rebuild(Operation *o, NovaException *e) {
 }
 
 const InstanceMethod method_rebuild = {
-        .action = "rebuild", .notify = "rebuild", .flags = WRAP_ALL | INSTANCE_LOCKABLE | INSTANCE_TELLS_FAILURE,
+        .action = "rebuild", .notify = "rebuild", .flags = WRAP_ALL | INSTANCE_LOCKABLE | INSTANCE_TELLS_FAILURE | INSTANCE_TELLS_USAGE,
         .vm_states = VMS(VM_ACTIVE, VM_STOPPED, VM_ERROR),
         .task = TASK_REBUILDING, .check = check_rebuild, .body = rebuild,
 };

@@ -72,6 +72,23 @@ static int tell_all(ComputeManager *m, const RequestContext *context, const Peri
         return 0;
 }
 
+void compute_notify_usage(ComputeManager *m, const RequestContext *context, const Instance *i) {
+        _cleanup_exception_ NovaException e = NOVA_EXCEPTION_NULL;
+        char beginning[TIME_TEXT_MAX], ending[TIME_TEXT_MAX];
+        usec_t begin, end, now = now_realtime();
+        json_auto_t *extra = NULL;
+
+        if (!notifier_active(m->notifier))
+                return;
+        if (compute_audit_period(m, now, &begin, &end, &e) < 0) {
+                log_error("No notification that instance %s exists: %s", i->uuid, failure_text(-EINVAL, &e));
+                return;
+        }
+        extra = json_pack("{s:s, s:s}", AUDIT_BEGINNING, time_python_text(end, beginning), AUDIT_ENDING, time_format_log(now, ending));
+        if (extra)
+                compute_notify_instance_with(m, context, i, "exists", NOTIFY_ONCE, NULL, extra);
+}
+
 int compute_usage_audit(ComputeManager *m, const RequestContext *context, NovaException *e) {
         _cleanup_(config_unrefp) Config *config = compute_manager_config(m);
         _cleanup_free_ char *told = NULL;

@@ -9,6 +9,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from wireclient import OnHost, eventually  # noqa: E402
 from computeclient import Cloud  # noqa: E402
 
+IMAGE = 'aaaaaaaa-0000-4000-8000-000000000001'
+
 
 class Heard:
     """An endpoint that keeps what it is told."""
@@ -136,6 +138,27 @@ class Life(Listening):
         self.expect(guest, *('instance.' + e for e in (
             'create.start', 'create.end', 'trigger_crash_dump.start', 'trigger_crash_dump.end')))
 
+    def test_a_rebuild_tells_first_what_there_was(self):
+        c = self.cloud
+        guest = c.build()
+        c.wait(guest, 'active')
+        images = os.path.join(self.daemon.state, 'images')
+        os.makedirs(images, exist_ok=True)
+        for name, text in ((IMAGE, 'the bytes of an image'), (IMAGE + '.json', '{"disk_format": "raw"}')):
+            with open(os.path.join(images, name), 'w', encoding='ascii') as f:
+                f.write(text)
+        c.api.rebuild_instance(
+            c.context(), c.refreshed(guest), new_pass='pass', injected_files=[], image_ref=IMAGE, orig_image_ref='', orig_sys_metadata={},
+            bdms=c.objects.BlockDeviceMappingList(objects=[]), recreate=False, on_shared_storage=None, host=self.host, node=None,
+            preserve_ephemeral=False, migration=None, limits={}, request_spec=None, accel_uuids=[], reimage_boot_volume=False)
+        self.expect(guest, *('instance.' + e for e in ('create.start', 'create.end', 'exists', 'rebuild.start', 'rebuild.end')))
+        old, exists, _, rebuilt = (i['payload'] for i in self.heard['notifications'].of(guest.uuid)[1:])
+        self.assertEqual(exists['image_ref_url'], old['image_ref_url'])
+        self.assertNotEqual(exists['image_ref_url'], rebuilt['image_ref_url'])
+        self.assertLess(exists['audit_period_beginning'], exists['audit_period_ending'])
+        exists = self.heard['versioned_notifications'].of(guest.uuid)[2]['payload']
+        self.assertEqual(self.read_by_nova(exists).image_uuid, old['image_ref_url'])
+
     def test_nova_reads_the_versioned_payloads(self):
         c = self.cloud
         guest = c.build()
@@ -214,11 +237,12 @@ class Changes(Listening):
         self.daemon.configure(instance_usage_audit='true')
         self.daemon.signal(signal.SIGHUP)
         for topic, event in (('notifications', 'compute.instance.exists'), ('versioned_notifications', 'instance.exists')):
-            eventually(lambda: self.told(topic, old, event), 20, event)
+            eventually(lambda: self.told(topic, old, event), 30, event)
+        self.daemon.wait_logged('Instance usage audit ran for host .*, 1 instances', 30)
         since = len(self.daemon.text())
         self.daemon.kill()
         self.daemon.start()
-        self.daemon.wait_logged(r'(?s)(Running periodic task \S*\._instance_usage_audit.*){2}', since=since)      # the first has ended
+        self.daemon.wait_logged(r'(?s)(Running periodic task \S*\._instance_usage_audit.*){2}', 30, since)      # the first has ended
         self.assertNotIn('Running instance usage audit', self.daemon.text()[since:])
         [told] = self.told('notifications', old, 'compute.instance.exists')
         self.assertEqual((told['publisher'], told['priority']), ('compute.' + self.host, 'info'))
@@ -227,7 +251,7 @@ class Changes(Listening):
         [told] = self.told('versioned_notifications', old, 'instance.exists')
         self.assertEqual(self.read_by_nova(told['payload']).uuid, old.uuid)
         self.assertIsNone(told['payload']['nova_object.data']['request_id'])
-        self.assertEqual([i for topic in self.heard for i in self.told(topic, new, 'compute.instance.exists')], [])
+        self.assertEqual([i for topic in self.heard for i in self.heard[topic].events(new.uuid) if i.endswith('exists')], [])
 
 
 class Silent(OnHost):
