@@ -10,12 +10,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 
 BUILD = os.environ['NOVA_BUILD'] = os.path.abspath(sys.argv[1])
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
+import bootguest  # noqa: E402
 from novatest import Daemon  # noqa: E402
 from bench_instances import HOST, Sender  # noqa: E402
 from bench import cpu  # noqa: E402
@@ -53,16 +53,6 @@ def virsh(*arguments, **more):
     return subprocess.run(('virsh', '-q') + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=True, **more).stdout
 
 
-def made(images):
-    with open(os.path.join(BUILD, 'tests', 'guest', 'boot.bin'), 'rb') as f:
-        boot = f.read()
-    with open(os.path.join(images, 'boot'), 'wb') as f:
-        f.write(boot)
-        f.truncate(4 << 20)
-    with open(os.path.join(images, 'boot.json'), 'w', encoding='utf-8') as f:
-        json.dump({'name': 'boot', 'disk_format': 'raw', 'container_format': 'bare'}, f)
-
-
 def main():
     rounds = int(sys.argv[5])
     sender = Sender(Broker(*sys.argv[2:5]))
@@ -72,9 +62,7 @@ def main():
     took = {'request': [], 'virsh': [], 'cpu': []}
     try:
         os.chmod(d.folder, 0o755)
-        images = os.path.join(d.state, 'images')
-        os.makedirs(images)
-        made(images)
+        bootguest.put(d.state, 'boot')
         d.start()
         image = sender.cloud.image('boot', disk_format='raw')
         instance = sender.cloud.instance(image=image)

@@ -13,10 +13,10 @@ import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from faultload import LEGAL_FAILURES, Load, Templates, Victim, judge, outcomes, wait_quiet  # noqa: E402
-from novatest import BUILD, eventually, shared_broker  # noqa: E402
+import bootguest  # noqa: E402
+from bootguest import BOOT, IMAGE  # noqa: E402
+from novatest import eventually, shared_broker  # noqa: E402
 
-IMAGE = '155d900f-4e14-4e4c-a73d-069cbf4541e6'
-BOOT = os.path.join(BUILD, 'tests', 'guest', 'boot.bin')
 STATES = {'running': 1, 'idle': 1, 'paused': 3, 'in shutdown': 4, 'shut off': 4, 'crashed': 6, 'pmsuspended': 7}
 # one that is suspended is saved to disk, and off
 POWER = {'active': 1, 'stopped': 4, 'paused': 3, 'suspended': 4, 'rescued': 1}
@@ -136,19 +136,8 @@ class OnLibvirt(unittest.TestCase):
         options.update(self.options)
         victim = Victim(self.broker.url(self.vhost), driver='libvirt.LibvirtDriver', options=options,
                         groups={'libvirt': {'virt_type': self.virt_type, 'connection_uri': self.uri, 'wait_soft_reboot_seconds': '2'}})
-        images = os.path.join(victim.state, 'images')
-        os.makedirs(images)
-        folder = victim.state
-        while folder != '/':                    # qemu is another user, and must get there
-            os.chmod(folder, os.stat(folder).st_mode | 0o011)
-            folder = os.path.dirname(folder)
-        with open(os.path.join(images, IMAGE), 'wb') as f:
-            if os.path.exists(BOOT):
-                with open(BOOT, 'rb') as boot:
-                    shutil.copyfileobj(boot, f)
-            f.truncate(1 << 20)
-        with open(os.path.join(images, IMAGE + '.json'), 'w', encoding='ascii') as f:
-            f.write('{"name": "boot", "disk_format": "raw", "container_format": "bare"}')
+        bootguest.put(victim.state, IMAGE, BOOT if os.path.exists(BOOT) else os.devnull, 1 << 20)
+        bootguest.open_to_qemu(victim.state)
         return victim
 
     def clean(self):

@@ -6,11 +6,11 @@ import json
 import os
 import signal
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from libvirtload import BOOT, OnLibvirt, taps  # noqa: E402
+import bootguest  # noqa: E402
+from libvirtload import OnLibvirt, taps  # noqa: E402
 from novatest import SLOW, eventually  # noqa: E402
 
 KILLS = int(os.environ.get('NOVA_FAULT_KILLS', '5'))
@@ -27,8 +27,7 @@ class OnGuests(OnLibvirt):
     patience = 10
 
     def setUp(self):
-        if not os.path.exists(BOOT):
-            self.skipTest('this machine cannot assemble the guest')
+        bootguest.needs()
         super().setUp()
 
     def wrong_taps(self, rows, guests):

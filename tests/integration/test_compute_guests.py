@@ -2,19 +2,17 @@
 tests/lib/with-libvirt). They boot from tests/guest/boot.S, which says on its serial line what becomes of it."""
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import bootguest  # noqa: E402
+from bootguest import IMAGE  # noqa: E402
 from wireclient import eventually  # noqa: E402
-from computeclient import Cloud  # noqa: E402
 from test_compute_life import OnCloud  # noqa: E402
 
-BOOT = os.path.join(os.environ['NOVA_BUILD'], 'tests', 'guest', 'boot.bin')
-IMAGE = '155d900f-4e14-4e4c-a73d-069cbf4541e6'
 
 
 class OnLibvirt(OnCloud):
@@ -23,27 +21,16 @@ class OnLibvirt(OnCloud):
 
     @classmethod
     def setUpClass(cls):
-        if not os.path.exists(BOOT):
-            raise unittest.SkipTest('this machine cannot assemble the guest')
+        bootguest.needs()
         super().setUpClass()
-        folder = cls.daemon.state
-        while folder != '/':                    # qemu is another user, and must get there
-            os.chmod(folder, os.stat(folder).st_mode | 0o011)
-            folder = os.path.dirname(folder)
-        images = os.path.join(cls.daemon.state, 'images')
-        os.makedirs(images, exist_ok=True)
-        shutil.copy(BOOT, os.path.join(images, IMAGE))
-        os.truncate(os.path.join(images, IMAGE), 4 << 20)
-        with open(os.path.join(images, IMAGE + '.json'), 'w', encoding='utf-8') as f:
-            f.write('{"name": "boot", "disk_format": "raw", "container_format": "bare"}')
+        bootguest.put(cls.daemon.state, IMAGE)
+        bootguest.open_to_qemu(cls.daemon.state)
 
     def setUp(self):
         pass
 
     def tearDown(self):
-        for name in subprocess.check_output(['virsh', 'list', '--all', '--name'], text=True).split():
-            subprocess.call(['virsh', 'destroy', name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            subprocess.call(['virsh', 'undefine', '--managed-save', name], stdout=subprocess.DEVNULL)
+        bootguest.remove_all()
 
     def built(self, **fields):
         guest = self.cloud.build(image=IMAGE, image_fields={'disk_format': 'raw'}, **fields)

@@ -7,7 +7,7 @@ import unittest
 import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from wireclient import SLOW, OnHost, eventually, failure  # noqa: E402
+from wireclient import OnHost, eventually, failure  # noqa: E402
 from computeclient import Cloud  # noqa: E402
 
 

@@ -6,21 +6,14 @@ import unittest
 import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from wireclient import OnHost, eventually  # noqa: E402
+from wireclient import eventually  # noqa: E402
 from novatest import CONTEXT  # noqa: E402
-from computeclient import Cloud  # noqa: E402
+from test_compute_life import OnCloud  # noqa: E402
 
 VERSION, DATA, CHANGES = 'nova_object.version', 'nova_object.data', 'nova_object.changes'
 
 
-class OddObjects(OnHost):
-    groups = {'fake': {'vcpus': '64', 'memory_mb': '65536', 'local_gb': '4000'}}
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.cloud = Cloud(cls.url, host=cls.host, database=cls.daemon.database())
-
+class OddObjects(OnCloud):
     def primitive(self, **fields):
         """A new instance as it is on the wire."""
         image = self.cloud.image('cirros')

@@ -7,7 +7,6 @@ import os
 import re
 import sqlite3
 import sys
-import time
 import unittest
 import uuid
 

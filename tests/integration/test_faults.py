@@ -17,7 +17,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from busclient import NODE, SERVICE, Client, Error  # noqa: E402
+from busclient import NODE, SERVICE, Error  # noqa: E402
 from test_life import FANOUT, QUEUES, Caller, LifeTest  # noqa: E402
 from broker import SERVER, Broker, free_port  # noqa: E402
 from novatest import BINARY, CONTEXT, SLOW, eventually, rpc_client  # noqa: E402

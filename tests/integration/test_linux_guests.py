@@ -15,6 +15,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import bootguest  # noqa: E402
 from novactlclient import run as novactl  # noqa: E402
 from wireclient import SLOW, Host, eventually  # noqa: E402
 from test_compute_guest import EssexFailure  # noqa: E402
@@ -43,10 +44,7 @@ class OnLinux(OnCloud):
         if not MADE:
             raise unittest.SkipTest('tests/guest/linux has not run this')
         super().setUpClass()
-        folder = cls.daemon.state
-        while folder != '/':                    # qemu is another user, and must get there
-            os.chmod(folder, os.stat(folder).st_mode | 0o011)
-            folder = os.path.dirname(folder)
+        bootguest.open_to_qemu(cls.daemon.state)
         cls.images = os.path.join(cls.daemon.state, 'images')
         os.makedirs(cls.images, exist_ok=True)
         cls.put_image(KERNEL, os.path.join(MADE, 'vmlinuz'), 'aki')

@@ -9,8 +9,8 @@ import unittest
 import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from wireclient import CONTEXT, SLOW, Host, OnHost, eventually  # noqa: E402
-from computeclient import Cloud  # noqa: E402
+from wireclient import CONTEXT, SLOW, Host, eventually  # noqa: E402
+from test_compute_life import OnCloud  # noqa: E402
 from prometheus_client.openmetrics.parser import text_string_to_metric_families  # noqa: E402
 
 PASS = """
@@ -36,8 +36,7 @@ def families(text):
     return {f.name: f for f in text_string_to_metric_families(text)}
 
 
-class Metrics(OnHost):
-    groups = {'fake': {'vcpus': '64', 'memory_mb': '65536', 'local_gb': '4000'}}
+class Metrics(OnCloud):
     options = {'reserved_host_memory_mb': '1024'}
 
     @classmethod
@@ -48,16 +47,6 @@ class Metrics(OnHost):
         daemon.wrapper = ['/usr/bin/python3', '-c', PASS, cls.path]
         cls.addClassCleanup(daemon.close)
         return daemon
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.cloud = Cloud(cls.url, host=cls.host, database=cls.daemon.database())
-        cls.addClassCleanup(cls.cloud.close)
-
-    def setUp(self):
-        self.daemon.fault()
-        self.addCleanup(self.daemon.fault)
 
     def scrape(self):
         return families(curl(self.path, 'http://localhost/metrics'))

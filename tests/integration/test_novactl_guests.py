@@ -1,17 +1,15 @@
 """novactl and real guests: qemu, emulated, under a libvirt of the test's own (run inside tests/lib/with-libvirt). They boot from
 tests/guest/boot.S, which says on its serial line what becomes of it; novactl prints that as it comes."""
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import bootguest  # noqa: E402
 from novactlclient import NOVACTL, environment, json_of, on_terminal, run  # noqa: E402
 from wireclient import OnHost, eventually  # noqa: E402
-
-BOOT = os.path.join(os.environ['NOVA_BUILD'], 'tests', 'guest', 'boot.bin')
 
 
 class NovactlGuests(OnHost):
@@ -20,27 +18,18 @@ class NovactlGuests(OnHost):
 
     @classmethod
     def setUpClass(cls):
-        if not os.path.exists(BOOT):
-            raise unittest.SkipTest('this machine cannot assemble the guest')
+        bootguest.needs()
         super().setUpClass()
-        folder = cls.daemon.state
-        while folder != '/':                    # qemu is another user, and must get there
-            os.chmod(folder, os.stat(folder).st_mode | 0o011)
-            folder = os.path.dirname(folder)
+        bootguest.open_to_qemu(cls.daemon.state)
 
     @classmethod
     def make(cls, host, **more):
         daemon = super().make(host, **more)
-        images = os.path.join(daemon.state, 'images')
-        os.makedirs(images)
-        shutil.copy(BOOT, os.path.join(images, 'boot'))
-        os.truncate(os.path.join(images, 'boot'), 4 << 20)
+        bootguest.put(daemon.state, 'boot')
         return daemon
 
     def tearDown(self):
-        for name in subprocess.check_output(['virsh', 'list', '--all', '--name'], text=True).split():
-            subprocess.call(['virsh', 'destroy', name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            subprocess.call(['virsh', 'undefine', '--managed-save', name], stdout=subprocess.DEVNULL)
+        bootguest.remove_all()
 
     def ok(self, *arguments):
         done = run(*arguments, timeout=120)

@@ -14,7 +14,7 @@ import unittest
 import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from wireclient import CONTEXT, LIBVIRT, NODE, SLOW, OnHost, Raw, enveloped, eventually, opened, quoted, rpc_client  # noqa: E402
+from wireclient import CONTEXT, LIBVIRT, NODE, SLOW, OnHost, Raw, enveloped, eventually, opened, rpc_client  # noqa: E402
 import oslo_messaging  # noqa: E402
 
 HOOKS = {'monkey_patch': 'true', 'monkey_patch_modules': 'nova.compute.manager:nova.notifier.api.notify_decorator',

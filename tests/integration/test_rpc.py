@@ -3,7 +3,6 @@ import bz2
 import json
 import logging
 import os
-import signal
 import sys
 import threading
 import time

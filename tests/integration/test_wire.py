@@ -12,7 +12,7 @@ import uuid
 import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from wireclient import (CONTEXT, DROP, NODE, PROPERTIES, SLOW, OnHost, Raw, enveloped, eventually, failure, opened,  # noqa: E402
+from wireclient import (DROP, NODE, PROPERTIES, SLOW, OnHost, Raw, enveloped, eventually, failure, opened,  # noqa: E402
                         quoted)
 
 HOOKS = {'monkey_patch': 'true', 'monkey_patch_modules': 'nova.compute.manager:nova.notifier.api.notify_decorator'}

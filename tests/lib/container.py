@@ -2,7 +2,8 @@
 """Debian's own systemd as PID 1 in a throw-away container, made of namespaces and an overlay; no image, no engine.
 
     rootfs(folder, packages)     a Debian 12 tree, made once by mmdebstrap and kept in the folder
-    Container(...)               boots one over it; what it writes is gone after stop()
+    with_guests(case)            boots one that guests can run in, for the tests of a class
+    Container(...)               boots one over a tree; what it writes is gone after stop()
 
 As a program, `container.py trees FOLDER` makes those of the system tests in it, ahead of them: minutes of downloading.
 """
@@ -201,6 +202,18 @@ class Container:
                 break
             time.sleep(0.1)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def with_guests(case, debians=False):
+    """A machine node1 for the tests of the class @case, which ends with them: over the tree that has qemu, OpenStack's client and Debian's
+    own service; that one stays with @debians."""
+    build = os.environ['NOVA_BUILD'].rstrip('/')
+    machine = Container(rootfs(os.environ.get('NOVA_TEST_GUEST_ROOTFS', os.path.join(os.path.dirname(build), 'rootfs-guests')), GUESTS), 'node1')
+    case.addClassCleanup(machine.stop)
+    machine.start(states=('running', 'degraded', 'starting'))        # Debian's waits for a conductor, for ever
+    if not debians:
+        machine.run('apt-get', 'purge', '-y', 'nova-compute-kvm', 'nova-compute', timeout=120)
+    return machine
 
 
 if __name__ == '__main__':

@@ -11,6 +11,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
+import bootguest  # noqa: E402
 import container  # noqa: E402
 import cockpitpage  # noqa: E402
 import debian  # noqa: E402
@@ -59,9 +60,7 @@ class Page(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cockpitpage.needs()
-        boot = os.path.join(BUILD, 'tests', 'guest', 'boot.bin')
-        if not os.path.exists(boot):
-            raise unittest.SkipTest('the guest of the tests is not built here')
+        bootguest.needs()
         # the broker takes 10 s to start: meanwhile the page has something to say
         tree = tempfile.mkdtemp(prefix='nova-tree.')
         cls.addClassCleanup(shutil.rmtree, tree, True)
@@ -75,7 +74,7 @@ class Page(unittest.TestCase):
         m.start()
         m.write('/etc/nova/nova.conf', CONF)
         m.write('/etc/polkit-1/rules.d/10-test.rules', RULE)
-        m.put(boot, '/var/lib/nova/images/tiny')
+        m.put(bootguest.BOOT, '/var/lib/nova/images/tiny')
         cls.install(m)
         m.run('sh', '-c', 'truncate -s 4M /var/lib/nova/images/*; chown -R nova:nova /var/lib/nova; useradd -m -G sudo -s /bin/bash carol; '
               'usermod -a -G systemd-journal alice; for u in alice bob carol; do echo $u:%s; done | chpasswd' % PASSWORD)

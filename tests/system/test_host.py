@@ -11,9 +11,10 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
+import bootguest  # noqa: E402
 import container  # noqa: E402
 import debian  # noqa: E402
-from novatest import BUILD, BUS_NAME, BUS_PATH, SOURCE  # noqa: E402
+from novatest import BUS_NAME, BUS_PATH, SOURCE  # noqa: E402
 
 UNIT, SOCKET = 'nova-compute.service', 'nova-compute-metrics.socket'
 CONF = """[DEFAULT]
@@ -58,24 +59,16 @@ STOP_REQUEST, START_REQUEST = 'req-6b1fb1fa-0000-4000-8000-000000000001', 'req-6
 class Host(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        guest = os.path.join(BUILD, 'tests', 'guest', 'boot.bin')
-        if not os.path.exists(guest):
-            raise unittest.SkipTest('the guest of the tests is not built here')
+        bootguest.needs()
         deb = debian.package()
-        lower = container.rootfs(os.environ.get('NOVA_TEST_GUEST_ROOTFS', os.path.join(os.path.dirname(BUILD), 'rootfs-guests')),
-                                 container.GUESTS)
-        cls.machine = m = container.Container(lower, 'node1')
-        cls.addClassCleanup(m.stop)
-        m.start(states=('running', 'degraded', 'starting'))
-        # Debian's own service, which the tree has for test_replace.py, is no part of this one
-        m.run('apt-get', 'purge', '-y', 'nova-compute-kvm', 'nova-compute', timeout=120)
+        cls.machine = m = container.with_guests(cls)
         m.write('/etc/nova/nova.conf', CONF)
         debian.install(m, deb)
         m.write('/root/client.py', CLIENT)
         m.write('/root/read.py', READ)
         m.run('chmod', '755', '/root')          # for bob
         m.put(os.path.join(SOURCE, 'tests', 'lib', 'computeclient.py'), '/root/computeclient.py')
-        m.put(guest, '/root/boot.bin')
+        m.put(bootguest.BOOT, '/root/boot.bin')
         m.run('install', '-o', 'nova', '-g', 'nova', '-D', '-m', '0644', '/root/boot.bin', '/var/lib/nova/images/tiny')
         m.until('rabbitmqctl', 'await_startup', seconds=120)
         m.run('rabbitmqctl', 'add_user', 'nova', 'secret')

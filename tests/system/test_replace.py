@@ -7,7 +7,6 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
 import container  # noqa: E402
 import debian  # noqa: E402
-from novatest import BUILD  # noqa: E402
 
 UNIT = 'nova-compute.service'
 NAME = 'nova-compute-native'
@@ -17,12 +16,7 @@ class Replace(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.deb = debian.package()
-        lower = container.rootfs(os.environ.get('NOVA_TEST_GUEST_ROOTFS', os.path.join(os.path.dirname(BUILD), 'rootfs-guests')),
-                                 container.GUESTS)
-        cls.machine = container.Container(lower, 'node1')
-        cls.addClassCleanup(cls.machine.stop)
-        # Debian's service is still starting: without a conductor it waits
-        cls.machine.start(states=('running', 'degraded', 'starting'))
+        cls.machine = container.with_guests(cls, debians=True)
 
     def show(self, name):
         return self.machine.run('systemctl', 'show', '--value', '-p', name, UNIT).stdout.strip()

@@ -6,9 +6,10 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
+import bootguest  # noqa: E402
 import container  # noqa: E402
 import debian  # noqa: E402
-from novatest import BUILD, SOURCE  # noqa: E402
+from novatest import SOURCE  # noqa: E402
 
 
 def section(title):
@@ -21,19 +22,12 @@ def section(title):
 class Tutorial(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        if not os.path.exists(os.path.join(BUILD, 'tests', 'guest', 'boot.bin')):
-            raise unittest.SkipTest('the guest of the tests is not built here')
+        bootguest.needs()
         deb = debian.package()
-        lower = container.rootfs(os.environ.get('NOVA_TEST_GUEST_ROOTFS', os.path.join(os.path.dirname(BUILD), 'rootfs-guests')),
-                                 container.GUESTS)
-        cls.machine = container.Container(lower, 'node1')
-        cls.addClassCleanup(cls.machine.stop)
-        cls.machine.start(states=('running', 'degraded', 'starting'))
-        # Debian's own service, which the tree has for test_replace.py, is no part of this one
-        cls.machine.run('apt-get', 'purge', '-y', 'nova-compute-kvm', 'nova-compute', timeout=120)
+        cls.machine = container.with_guests(cls)
         debian.install(cls.machine, deb)
         # what the reader has in the folder where he builds
-        for source, name in ((os.path.join(BUILD, 'tests', 'guest', 'boot.bin'), 'build/tests/guest/boot.bin'),
+        for source, name in ((bootguest.BOOT, 'build/tests/guest/boot.bin'),
                              (os.path.join(SOURCE, 'tests', 'lib', 'computeclient.py'), 'tests/lib/computeclient.py')):
             cls.machine.put(source, '/root/' + name)
         cls.machine.until('rabbitmqctl', 'await_startup', seconds=120)

@@ -9,10 +9,11 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
+import bootguest  # noqa: E402
 import container  # noqa: E402
 import debian  # noqa: E402
 from novactlclient import Terminal  # noqa: E402
-from novatest import BUILD, BUS_NAME, BUS_PATH, eventually  # noqa: E402
+from novatest import BUS_NAME, BUS_PATH, eventually  # noqa: E402
 
 UNIT = 'nova-compute.service'
 CONF = """[DEFAULT]
@@ -30,17 +31,11 @@ REFUSED, UNKNOWN, AWAY = 6, 4, 5        # exit status of novactl
 class Users(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        if not os.path.exists(os.path.join(BUILD, 'tests', 'guest', 'boot.bin')):
-            raise unittest.SkipTest('the guest of the tests is not built here')
+        bootguest.needs()
         cls.deb = debian.package()
-        lower = container.rootfs(os.environ.get('NOVA_TEST_GUEST_ROOTFS', os.path.join(os.path.dirname(BUILD), 'rootfs-guests')),
-                                 container.GUESTS)
-        cls.machine = m = container.Container(lower, 'node1')
-        cls.addClassCleanup(m.stop)
-        m.start(states=('running', 'degraded', 'starting'))
-        m.run('apt-get', 'purge', '-y', 'nova-compute-kvm', 'nova-compute', timeout=120)
+        cls.machine = m = container.with_guests(cls)
         m.write('/etc/nova/nova.conf', CONF)
-        m.put(os.path.join(BUILD, 'tests', 'guest', 'boot.bin'), '/var/lib/nova/images/tiny')
+        m.put(bootguest.BOOT, '/var/lib/nova/images/tiny')
         m.write('/var/lib/nova/images/tiny.json', '{"disk_format": "raw"}')
         debian.install(m, cls.deb)
         m.run('chown', '-R', 'nova:nova', '/var/lib/nova/images')
