@@ -59,6 +59,14 @@ static int no_service(sd_bus_error *error) {
         return sd_bus_error_set(error, BUS_ERROR_NOT_RUNNING, "There is no service yet, or no more: the daemon is starting or ending");
 }
 
+/* What @c waits for was begun, or refused with @r. */
+static int verb_begun(BusCall *c, int r, const char *what, sd_bus_error *error) {
+        if (r >= 0)
+                return 1;
+        bus_call_free(c);
+        return bus_error_from(error, r, NULL, what);
+}
+
 /* Keeps the call, begins what @begin does, and answers with its result. */
 static int verb_ask_service(Bus *b, sd_bus_message *m, const char *what, int (*begin)(Service *s, ServiceDone done, void *userdata),
                             sd_bus_error *error) {
@@ -70,12 +78,7 @@ static int verb_ask_service(Bus *b, sd_bus_message *m, const char *what, int (*b
         r = bus_call_new(b, m, WAIT_RESULT, what, &c, error);
         if (r < 0)
                 return r;
-        r = begin(b->service, bus_call_on_result, c);
-        if (r < 0) {
-                bus_call_free(c);
-                return bus_error_from(error, r, NULL, what);
-        }
-        return 1;
+        return verb_begun(c, begin(b->service, bus_call_on_result, c), what, error);
 }
 
 /* Start, Stop and Kill answer when the service has come to the state that was asked for, which its observers tell. */
@@ -157,12 +160,7 @@ static int set_enabled(Bus *b, sd_bus_message *m, bool enabled, const char *reas
         r = bus_call_new(b, m, WAIT_RESULT, what, &c, error);
         if (r < 0)
                 return r;
-        r = service_set_enabled(b->service, enabled, reason, bus_call_on_result, c);
-        if (r < 0) {
-                bus_call_free(c);
-                return bus_error_from(error, r, NULL, what);
-        }
-        return 1;
+        return verb_begun(c, service_set_enabled(b->service, enabled, reason, bus_call_on_result, c), what, error);
 }
 
 int bus_verb_enable(sd_bus_message *m, void *userdata, sd_bus_error *error) {

@@ -165,18 +165,28 @@ static int ended_as(ComputeManager *m, const RequestContext *c, Instance *i, VmS
         return save(m, c, i, e);
 }
 
-int compute_instance_reboot(ComputeManager *m, RequestContext *c, Instance *i, RebootType type, NovaException *e) {
+/* Its network info, new, with its interfaces plugged: what runs next needs them. */
+static int plugged(ComputeManager *m, const Instance *i, json_t **ret_info, NovaException *e) {
         json_auto_t *info = instance_network_info(i);
         int r;
 
         if (!info)
                 return -ENOMEM;
         r = compute_network_plug(m, i, info, e);
-        if (r >= 0)
-                r = driver_call(m, reboot, e, c, i, info, type, NULL);
         if (r < 0)
                 return r;
-        return ended_as(m, c, i, VM_ACTIVE, e);
+        *ret_info = TAKE_PTR(info);
+        return 0;
+}
+
+int compute_instance_reboot(ComputeManager *m, RequestContext *c, Instance *i, RebootType type, NovaException *e) {
+        json_auto_t *info = NULL;
+        int r;
+
+        r = plugged(m, i, &info, e);
+        if (r >= 0)
+                r = driver_call(m, reboot, e, c, i, info, type, NULL);
+        return r < 0 ? r : ended_as(m, c, i, VM_ACTIVE, e);
 }
 
 int compute_instance_power_off(ComputeManager *m, Instance *i, bool clean, NovaException *e) {
@@ -189,15 +199,11 @@ int compute_instance_power_off(ComputeManager *m, Instance *i, bool clean, NovaE
 }
 
 int compute_instance_power_on(ComputeManager *m, RequestContext *c, Instance *i, NovaException *e) {
-        json_auto_t *info = instance_network_info(i);
+        json_auto_t *info = NULL;
         int r;
 
-        if (!info)
-                return -ENOMEM;
-        r = compute_network_plug(m, i, info, e);
+        r = plugged(m, i, &info, e);
         if (r >= 0)
                 r = driver_call(m, power_on, e, c, i, info, NULL);
-        if (r < 0)
-                return r;
-        return ended_as(m, c, i, VM_ACTIVE, e);
+        return r < 0 ? r : ended_as(m, c, i, VM_ACTIVE, e);
 }

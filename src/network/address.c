@@ -72,13 +72,11 @@ static void forget(void *userdata) {
 int address_list(Netlink *n, const char *name, LinkAddress **ret, size_t *ret_n) {
         const struct ifaddrmsg i = { .ifa_family = AF_UNSPEC };
         AddressListing l = {};
-        LinkInfo link;
         int r;
 
-        r = link_get(n, name, &link);
-        if (r <= 0)
-                return r < 0 ? r : -ENODEV;
-        l.index = link.index;
+        r = l.index = link_index(n, name);
+        if (r < 0)
+                return r;
         r = netlink_list(n, RTM_GETADDR, &i, sizeof i, on_address, forget, &l);
         if (r < 0 && r != -EINTR) {
                 forget(&l);
@@ -100,13 +98,12 @@ static int address_request(Netlink *n, const char *name, const LinkAddress *a, u
                                .ifa_scope = a->scope };
         const struct ifa_cacheinfo times = { .ifa_prefered = a->preferred, .ifa_valid = a->valid };
         struct nl_msg *m;
-        LinkInfo link;
         int r;
 
-        r = link_get(n, name, &link);
-        if (r <= 0)
-                return r < 0 ? r : -ENODEV;
-        i.ifa_index = (unsigned) link.index;
+        r = link_index(n, name);
+        if (r < 0)
+                return r;
+        i.ifa_index = (unsigned) r;
         m = nlmsg_alloc_simple(type, type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_EXCL : 0);
         if (!m)
                 return -ENOMEM;

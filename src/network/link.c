@@ -151,6 +151,14 @@ int link_get(Netlink *n, const char *name, LinkInfo *ret) {
         return 1;
 }
 
+int link_index(Netlink *n, const char *name) {
+        LinkInfo l;
+        int r;
+
+        r = link_get(n, name, &l);
+        return r < 0 ? r : r == 0 ? -ENODEV : l.index;
+}
+
 static int on_counters(struct nlmsghdr *h, void *userdata) {
         return parse_counters(h, userdata);
 }
@@ -264,14 +272,6 @@ static int create(Netlink *n, struct nl_msg *m, struct nlattr *info, struct nlat
         return netlink_request(n, m);
 }
 
-static int parent_index(Netlink *n, const char *parent) {
-        LinkInfo l;
-        int r;
-
-        r = link_get(n, parent, &l);
-        return r < 0 ? r : r == 0 ? -ENODEV : l.index;
-}
-
 int link_add_bridge(Netlink *n, const char *name, const char *mac, unsigned ageing) {
         struct nlattr *info, *data;
         unsigned char bytes[6];
@@ -317,7 +317,7 @@ int link_add_vlan(Netlink *n, const char *name, const char *parent, unsigned id)
 
         if (!name_fits(name) || id < 1 || id > 4094)
                 return -EINVAL;
-        index = parent_index(n, parent);
+        index = link_index(n, parent);
         if (index < 0)
                 return index;
         m = creation(name, "vlan", NULL, index, &info, &data);
@@ -338,7 +338,7 @@ int link_add_vxlan(Netlink *n, const char *name, uint32_t id, const IpAddress *r
         if (!name_fits(name) || id < 1 || id >= 1U << 24)
                 return -EINVAL;
         if (parent) {
-                index = parent_index(n, parent);
+                index = link_index(n, parent);
                 if (index < 0)
                         return index;
         }
@@ -433,7 +433,7 @@ int link_set_master(Netlink *n, const char *name, const char *master) {
         int index = 0;
 
         if (master) {
-                index = parent_index(n, master);
+                index = link_index(n, master);
                 if (index < 0)
                         return index;
         }
@@ -441,7 +441,7 @@ int link_set_master(Netlink *n, const char *name, const char *master) {
 }
 
 int link_set_hairpin(Netlink *n, const char *name, bool on) {
-        const struct ifinfomsg i = { .ifi_family = AF_BRIDGE, .ifi_index = parent_index(n, name) };
+        const struct ifinfomsg i = { .ifi_family = AF_BRIDGE, .ifi_index = link_index(n, name) };
         struct nl_msg *m;
         struct nlattr *nest;
 

@@ -31,6 +31,8 @@ typedef struct LinkCounters {
 
 /* 1 with *ret, 0 if there is none of that name. */
 int link_get(Netlink *n, const char *name, LinkInfo *ret);
+/* Its index; -ENODEV if there is none of that name. */
+int link_index(Netlink *n, const char *name);
 /* All, in an array owned by the caller. */
 int link_list(Netlink *n, LinkInfo **ret, size_t *ret_n);
 /* The counters as they stand since the interface was made; 1, or 0 if there is none. rx is what came in from outside of the

@@ -89,13 +89,11 @@ static void forget(void *userdata) {
 int route_list(Netlink *n, const char *name, LinkRoutes *ret) {
         const struct rtmsg any = { .rtm_family = AF_UNSPEC };
         RouteListing l = {};
-        LinkInfo link;
         int r;
 
-        r = link_get(n, name, &link);
-        if (r <= 0)
-                return r < 0 ? r : -ENODEV;
-        l.index = link.index;
+        r = l.index = link_index(n, name);
+        if (r < 0)
+                return r;
         r = netlink_list(n, RTM_GETROUTE, &any, sizeof any, on_route, forget, &l);
         if (r < 0 && r != -EINTR) {
                 forget(&l);
@@ -155,15 +153,14 @@ int route_add_default(Netlink *n, const char *name, const IpAddress *gateway) {
         const struct rtmsg i = { .rtm_family = (unsigned char) gateway->family, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_STATIC,
                                  .rtm_scope = RT_SCOPE_UNIVERSE, .rtm_type = RTN_UNICAST };
         struct nl_msg *m;
-        LinkInfo link;
-        int r;
+        int index, r;
 
-        r = link_get(n, name, &link);
-        if (r <= 0)
-                return r < 0 ? r : -ENODEV;
+        index = link_index(n, name);
+        if (index < 0)
+                return index;
         m = nlmsg_alloc_simple(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
         if (m && (nlmsg_append(m, (void *) &i, sizeof i, NLMSG_ALIGNTO) < 0 ||
-                  nla_put(m, RTA_GATEWAY, (int) ip_size(gateway), gateway->bytes) < 0 || nla_put_u32(m, RTA_OIF, (uint32_t) link.index) < 0)) {
+                  nla_put(m, RTA_GATEWAY, (int) ip_size(gateway), gateway->bytes) < 0 || nla_put_u32(m, RTA_OIF, (uint32_t) index) < 0)) {
                 nlmsg_free(m);
                 return -ENOMEM;
         }

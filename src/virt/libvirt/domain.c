@@ -27,12 +27,9 @@ int guest_use(LibvirtUse *u, ComputeDriver *driver, const char *method, const In
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         int r;
 
-        if (libvirt_use(u, driver, method, e) < 0)
-                return u->r;
-        domain = libvirt_domain(u, i, e);
-        if (!domain)
-                return libvirt_no_domain(e);
-        r = guest_check_ours(u, domain, i, e);
+        r = libvirt_use_domain(u, driver, method, i, &domain, e);
+        if (r >= 0)
+                r = guest_check_ours(u, domain, i, e);
         if (r >= 0)
                 *ret = TAKE_PTR(domain);
         return r;

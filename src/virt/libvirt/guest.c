@@ -101,16 +101,22 @@ int libvirt_no_domain(const NovaException *e) {
         return exception_is_set(e) && e->error < 0 ? e->error : -ENOENT;
 }
 
+int libvirt_use_domain(LibvirtUse *u, ComputeDriver *driver, const char *method, const Instance *i, virDomainPtr *ret, NovaException *e) {
+        if (libvirt_use(u, driver, method, e) < 0)
+                return u->r;
+        *ret = libvirt_domain(u, i, e);
+        return *ret ? 0 : libvirt_no_domain(e);
+}
+
 static int libvirt_get_info(ComputeDriver *driver, const Instance *i, DomainInfo *ret, NovaException *e) {
         _libvirt_use_ LibvirtUse u = {};
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         virDomainInfo info;
+        int r;
 
-        if (libvirt_use(&u, driver, "get_info", e) < 0)
-                return u.r;
-        domain = libvirt_domain(&u, i, e);
-        if (!domain)
-                return libvirt_no_domain(e);
+        r = libvirt_use_domain(&u, driver, "get_info", i, &domain, e);
+        if (r < 0)
+                return r;
         if (virDomainGetInfo(domain, &info) < 0)
                 return libvirt_failed(&u, "The state of a domain", i, e);
 
@@ -240,12 +246,11 @@ static int libvirt_block_stats(ComputeDriver *driver, const Instance *i, const c
         _libvirt_use_ LibvirtUse u = {};
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         virDomainBlockStatsStruct s;
+        int r;
 
-        if (libvirt_use(&u, driver, "block_stats", e) < 0)
-                return u.r;
-        domain = libvirt_domain(&u, i, e);
-        if (!domain)
-                return libvirt_no_domain(e);
+        r = libvirt_use_domain(&u, driver, "block_stats", i, &domain, e);
+        if (r < 0)
+                return r;
         if (virDomainBlockStats(domain, disk, &s, sizeof s) < 0)
                 return libvirt_failed(&u, "The counters of a disk", i, e);
         *ret = json_pack("[I, I, I, I, I]", (json_int_t) s.rd_req, (json_int_t) s.rd_bytes, (json_int_t) s.wr_req,
@@ -257,12 +262,11 @@ static int libvirt_interface_stats(ComputeDriver *driver, const Instance *i, con
         _libvirt_use_ LibvirtUse u = {};
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         virDomainInterfaceStatsStruct s;
+        int r;
 
-        if (libvirt_use(&u, driver, "interface_stats", e) < 0)
-                return u.r;
-        domain = libvirt_domain(&u, i, e);
-        if (!domain)
-                return libvirt_no_domain(e);
+        r = libvirt_use_domain(&u, driver, "interface_stats", i, &domain, e);
+        if (r < 0)
+                return r;
         if (virDomainInterfaceStats(domain, interface, &s, sizeof s) < 0)
                 return libvirt_failed(&u, "The counters of an interface", i, e);
         *ret = json_pack("[I, I, I, I, I, I, I, I]", (json_int_t) s.rx_bytes, (json_int_t) s.rx_packets, (json_int_t) s.rx_errs,

@@ -134,12 +134,7 @@ static int simply(ComputeDriver *driver, const char *method, const char *what, i
         _cleanup_(domain_freep) virDomainPtr domain = NULL;
         int r;
 
-        if (libvirt_use(&u, driver, method, e) < 0)
-                return u.r;
-        domain = libvirt_domain(&u, i, e);
-        if (!domain)
-                return libvirt_no_domain(e);
-        r = guest_check_ours(&u, domain, i, e);
+        r = guest_use(&u, driver, method, i, &domain, e);
         if (r < 0)
                 return r;
         libvirt_use_again(&u, patient);

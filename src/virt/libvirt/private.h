@@ -168,6 +168,8 @@ static inline void domain_freep(virDomainPtr *d) {
 
 /* The errno that libvirt_domain left in @e, which may be NULL. */
 int libvirt_no_domain(const NovaException *e);
+/* libvirt_use, and libvirt_domain in it. 0 or -errno; @u is to be ended in either case. */
+int libvirt_use_domain(LibvirtUse *u, ComputeDriver *driver, const char *method, const Instance *i, virDomainPtr *ret, NovaException *e);
 /* The domain of @i and its XML: @flags as virDomainGetXMLDesc's. 0 or -errno with @e. */
 int libvirt_domain_and_xml(const LibvirtUse *u, const Instance *i, unsigned flags, virDomainPtr *ret_domain, xmlDocPtr *ret_xml, NovaException *e);
 

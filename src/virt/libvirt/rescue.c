@@ -89,12 +89,7 @@ static int libvirt_rescue(ComputeDriver *driver, const RequestContext *context, 
         json_auto_t *meta = NULL;
         int r, made = 0;
 
-        if (libvirt_use(&u, driver, "rescue", e) < 0)
-                return u.r;
-        before = libvirt_domain(&u, i, e);
-        if (!before)
-                return libvirt_no_domain(e);
-        r = guest_check_ours(&u, before, i, e);
+        r = guest_use(&u, driver, "rescue", i, &before, e);
         if (r < 0)
                 return r;
         former = virDomainGetXMLDesc(before, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE);
