@@ -1,8 +1,8 @@
 /* Fairness among callers. The bus hands on what it gets in the order of arrival, so who sends much would have all others wait. Small
  * calls are therefore read as fast as they come, kept in a queue per caller, and dispatched in turns: one of each caller. Who has much
  * waiting, from however many connections, goes behind those who have little, and what takes long (all objects) behind all, though none
- * waits for ever. Nobody is served while answers wait to be taken by the bus: the next one would wait behind them. A call that polkit was
- * asked about has had its turn, and is not kept again. A caller has a bounded number of places; what is
+ * waits for ever. Nobody is served while answers wait to be taken by the bus: the next one would wait behind them. A call that polkit has
+ * decided has had its turn, and is not kept again. A caller has a bounded number of places; what is
  * beyond is answered with LimitsExceeded. Large calls are not kept: they are dispatched where they arrive. */
 #define LOG_LOGGER "nova.bus"
 #include "bus/bus-internal.h"
@@ -287,7 +287,7 @@ int fairness_on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _
                 f->passing = NULL;
                 return 0;
         }
-        if (authority_answered(b->authority, m))
+        if (authority_decided(b->authority, m))
                 return 0;
         if (b->starting || !sd_bus_message_get_sender(m) || sd_bus_message_is_method_call(m, NULL, NULL) <= 0)
                 return 0;

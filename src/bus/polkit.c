@@ -85,6 +85,7 @@ struct Query {
         sd_bus_slot *question;
         QueryState state;
         bool abandoned;                 /* the caller has left */
+        bool decided;                   /* polkit has answered */
         sd_bus_message *message;        /* the question; until it is sent */
         size_t size;                    /* of the call, about; 0 = small */
         int verdict;                    /* 1 or -errno with @error, once answered */
@@ -96,7 +97,7 @@ struct Query {
 struct Authority {
         sd_event_source *sweep;         /* idle: frees verdicts that nobody fetched */
         Query *queries;
-        unsigned n, answered;           /* all; of these those whose call is dispatched again */
+        unsigned n, decided;            /* all; of these those that polkit has answered */
         size_t held;                    /* bytes of calls that are not small */
         uint64_t last_id;
         Caller *callers;
@@ -236,7 +237,7 @@ static Query *query_free(Query *q) {
         if (q->next)
                 q->next->previous = q->previous;
         a->n--;
-        a->answered -= q->state == QUERY_ANSWERED;
+        a->decided -= q->decided;
         a->held -= q->size;
         if (q->caller) {
                 q->caller->n--;
@@ -335,7 +336,6 @@ static void query_answered(Query *q, int verdict) {
         query_leave(q);
         q->verdict = verdict;
         q->state = QUERY_ANSWERED;
-        a->answered++;
         r = sd_bus_message_rewind(q->call, true);
         if (r >= 0)
                 r = sd_bus_enqueue_for_read(sd_bus_message_get_bus(q->call), q->call);
@@ -356,6 +356,8 @@ static int query_on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *
         if (q->abandoned)
                 query_free(q);
         else {
+                q->decided = true;
+                a->decided++;
                 verdict = query_read_answer(q, reply);
                 q->user->refused = verdict > 0 ? 0 : q->user->refused + 1;
                 query_answered(q, verdict);
@@ -539,12 +541,12 @@ static int caller_on_credentials(sd_bus_message *reply, void *userdata, sd_bus_e
         return 0;
 }
 
-bool authority_answered(const Authority *a, const sd_bus_message *m) {
-        if (a->answered == 0)
+bool authority_decided(const Authority *a, const sd_bus_message *m) {
+        if (a->decided == 0)
                 return false;
         for (const Query *q = a->queries; q; q = q->next)
                 if (q->call == m)
-                        return q->state == QUERY_ANSWERED;
+                        return q->decided;
         return false;
 }
 

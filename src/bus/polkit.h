@@ -24,8 +24,9 @@ DEFINE_CLEANUP(Authority *, authority_free)
  *           for a password), LimitsExceeded (too many wait, or the call is too large to be kept). No polkit, no answer: no. */
 int authority_check(Authority *a, sd_bus_message *m, const char *action, const char *const *details, sd_bus_error *error);
 
-/* Whether @m comes again because polkit has answered: it has waited its turn, and its verdict does not wait for another. */
-bool authority_answered(const Authority *a, const sd_bus_message *m);
+/* Whether @m comes again because polkit has answered. That many are few at once, each has had its turn, and its verdict does not wait for
+ * another. What was refused without asking polkit may be many. */
+bool authority_decided(const Authority *a, const sd_bus_message *m);
 /* Of a call that authority_check said yes to, in the same run of its handler: the uid of its sender in *ret. 0, or -ENODATA: it is
  * no such call. */
 int authority_caller(const Authority *a, sd_bus_message *m, uid_t *ret);
