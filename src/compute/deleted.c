@@ -196,20 +196,36 @@ int compute_run_remove_deleted_files(Operation *o, json_t **ret _unused_, NovaEx
         return 0;
 }
 
-/* Counts; false when there were enough. */
-static bool try_again(ComputeManager *m, const char *uuid, int64_t most) {
+/* How many there were, with @more. */
+static int64_t count_attempts(ComputeManager *m, const char *uuid, int64_t more) {
         int64_t n;
 
         pthread_mutex_lock(&m->lock);
         if (!m->delete_attempts)
                 m->delete_attempts = json_object();
-        n = json_integer_value(json_object_get(m->delete_attempts, uuid));
-        if (n <= most)
-                (void) json_object_set_new(m->delete_attempts, uuid, json_integer(n + 1));
+        n = json_integer_value(json_object_get(m->delete_attempts, uuid)) + more;
+        if (more > 0)
+                (void) json_object_set_new(m->delete_attempts, uuid, json_integer(n));
         pthread_mutex_unlock(&m->lock);
-        if (n == most)
+        return n;
+}
+
+/* An attempt is what was asked for, not what was still to be done when it was the time for the next. */
+static int try_again(ComputeManager *m, const char *uuid, int64_t most) {
+        int64_t n = count_attempts(m, uuid, 0);
+        int r;
+
+        if (n > most)
+                return 0;
+        if (n == most) {
                 log_error("The files of deleted instance %s could not be removed in %lld attempts: they stay.", uuid, (long long) most);
-        return n < most;
+                (void) count_attempts(m, uuid, 1);
+                return 0;
+        }
+        r = compute_request_own(m, "_remove_deleted_files", uuid, NULL, is_still_deleted);
+        if (r > 0)
+                (void) count_attempts(m, uuid, 1);
+        return r;
 }
 
 int compute_clean_deleted_files(ComputeManager *m, NovaException *e) {
@@ -233,9 +249,8 @@ int compute_clean_deleted_files(ComputeManager *m, NovaException *e) {
                         continue;
                 memcpy(uuid, entry->d_name, UUID_TEXT_MAX - 1);
                 uuid[UUID_TEXT_MAX - 1] = '\0';
-                if (!uuid_is_valid(uuid) || !is_still_deleted(m, uuid) || !try_again(m, uuid, most))
-                        continue;
-                r = compute_request_own(m, "_remove_deleted_files", uuid, NULL, is_still_deleted);
+                if (uuid_is_valid(uuid) && is_still_deleted(m, uuid))
+                        r = try_again(m, uuid, most);
         }
         closedir(d);
         return r < 0 ? exception_set_errno(e, r, "Cannot submit a request") : 0;
