@@ -39,6 +39,7 @@
 #define HELD_MAX ((size_t) 64 * 1024 * 1024)
 #define ANSWER_USEC (20 * USEC_PER_SEC)                 /* polkit itself: longer than the 15 s that it gives a rule which hangs */
 #define ANSWER_INTERACTIVE_USEC (5 * USEC_PER_MINUTE)   /* somebody types */
+#define ANSWER_SLOW_USEC (5 * USEC_PER_SEC)             /* the log says why a caller had to wait */
 
 typedef enum QueryState {
         QUERY_WAITING,                  /* in its caller's line: whose call it is is not known yet */
@@ -84,6 +85,7 @@ struct Query {
         User *user;                     /* KNOWN and ASKED */
         sd_bus_slot *question;
         QueryState state;
+        usec_t asked_at;                /* monotonic */
         bool abandoned;                 /* the caller has left */
         bool decided;                   /* polkit has answered */
         sd_bus_message *message;        /* the question; until it is sent */
@@ -350,9 +352,13 @@ static void query_answered(Query *q, int verdict) {
 static int query_on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_) {
         Query *q = userdata;
         Authority *a = q->authority;
+        usec_t took = now_monotonic() - q->asked_at;
         int verdict;
 
         q->question = sd_bus_slot_unref(q->question);
+        if (took > ANSWER_SLOW_USEC && !sd_bus_message_is_method_error(reply, NULL) &&
+            sd_bus_message_get_allow_interactive_authorization(q->call) <= 0)
+                log_warning("polkit took %.1f s to decide %s: calls that ask it wait for so long.", (double) took / USEC_PER_SEC, q->action);
         if (q->abandoned)
                 query_free(q);
         else {
@@ -605,6 +611,7 @@ static int query_ask(Query *q) {
 
         line_remove(&q->user->line, q);
         q->state = QUERY_ASKED;
+        q->asked_at = now_monotonic();
         q->user->asked++;
         q->authority->asked++;
         r = sd_bus_call_async(bus, &q->question, q->message, query_on_answer, q, interactive ? ANSWER_INTERACTIVE_USEC : ANSWER_USEC);

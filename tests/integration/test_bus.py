@@ -296,6 +296,7 @@ class Authorization(BusTest):
         self.assertEqual(self.bob.get('State'), 'running')
         go_on()
         self.assertEqual(self.alice.answer(serial), ())
+        self.assertRegex(self.fixture.text(), r'polkit took 1\d\.\d s to decide org\.nova\.compute1\.report-state')
 
     def test_without_polkit_everybody_is_refused(self):
         self.polkit_away()
