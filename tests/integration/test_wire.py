@@ -306,9 +306,9 @@ class Hostile(OnHost):
         self.since = len(self.daemon.text())
 
     def one_line(self, pattern):
-        """What has been sent was read, cost this one line, and is not kept."""
+        """What has been sent was read, cost this one line, and is not kept. (The caller of a former case may be missed late.)"""
         self.raw.ping()
-        lines = self.daemon.lines(self.since)
+        lines = [line for line in self.daemon.lines(self.since) if not re.search('its queue reply_[0-9a-f]{32} is missing', line)]
         self.assertEqual(len(lines), 1, lines)
         self.assertRegex(lines[0], pattern)
         self.assertLess(len(lines[0]), 1000)
