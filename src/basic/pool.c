@@ -652,6 +652,17 @@ unsigned pool_waiting(Pool *p, JobKind kind) {
         return sum(p, kind, p->n_ready, p->n_behind);
 }
 
+unsigned pool_unfinished(Pool *p) {
+        unsigned n = 0;
+
+        assert(p);
+        pthread_mutex_lock(&p->lock);
+        for (JobKind k = 0; k < _JOB_KIND_MAX; k++)
+                n += p->n_running[k] + p->n_ready[k] + p->n_behind[k];
+        pthread_mutex_unlock(&p->lock);
+        return n;
+}
+
 unsigned pool_threads(Pool *p) {
         unsigned n = 0;
 

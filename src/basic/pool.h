@@ -88,6 +88,8 @@ void pool_set_stalled_handler(Pool *p, void (*handler)(const JobInfo *info, bool
 /* Any thread: jobs running / waiting of a kind (_JOB_KIND_MAX: of all), threads there are. */
 unsigned pool_running(Pool *p, JobKind kind);
 unsigned pool_waiting(Pool *p, JobKind kind);
+/* Both, of all kinds, at one moment: of two numbers that are asked for one after the other a job that begins in between is in neither. */
+unsigned pool_unfinished(Pool *p);
 unsigned pool_threads(Pool *p);
 
 /* On the loop: calls @f for each running job, under the pool's lock: @f must be short and may not call the pool. */

@@ -260,6 +260,7 @@ static void jobs_of_one_key_run_in_order_and_one_at_a_time(void **state) {
         gate_wait(&b, 1);
         assert_int_equal(pool_running(s->pool, _JOB_KIND_MAX), 2);
         assert_int_equal(pool_waiting(s->pool, _JOB_KIND_MAX), 7);
+        assert_int_equal(pool_unfinished(s->pool), 9);
         assert_int_equal(pool_waiting(s->pool, JOB_STATE), 3);
         assert_int_equal(a.arrived, 1);
         gate_open(&b);

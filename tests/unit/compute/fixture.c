@@ -102,7 +102,7 @@ void fixture_wait(Fixture *f, bool (*done)(Fixture *f)) {
 }
 
 static bool is_idle(Fixture *f) {
-        return pool_running(f->pool, _JOB_KIND_MAX) == 0 && pool_waiting(f->pool, _JOB_KIND_MAX) == 0;
+        return pool_unfinished(f->pool) == 0;
 }
 
 void fixture_settle(Fixture *f) {

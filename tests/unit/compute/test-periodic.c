@@ -586,6 +586,31 @@ static void files_of_a_deleted_row_are_tried_to_be_removed_a_few_times(void **st
         }
 }
 
+static void a_tick_that_finds_an_attempt_under_way_is_none_itself(void **state _unused_) {
+        const char *assignments[] = { "maximum_instance_delete_attempts=2", NULL };
+        _fixture_ Fixture *f = started(assignments);
+        _cleanup_free_ char *directory = NULL;
+        char uuid[UUID_TEXT_MAX];
+
+        f->ops.cleanup = counted_cleanup;
+        cleanups = cleanup_succeeds = 0;
+        fixture_row(f, 0, VM_ACTIVE, TASK_NONE, POWER_RUNNING);
+        assert_true(f->store->ops->instance_destroy(f->store, fixture_uuid(0, uuid)) >= 0);
+        assert_true(asprintf(&directory, "%s/instances", f->dir) > 0);
+        assert_int_equal(mkdir(directory, 0700), 0);
+        free(TAKE_PTR(directory));
+        assert_true(asprintf(&directory, "%s/instances/%s", f->dir, uuid) > 0);
+        assert_int_equal(mkdir(directory, 0700), 0);
+
+        for (unsigned tick = 0; tick < 5; tick++)       /* the loop does not turn: the first is asked for, and has not begun */
+                assert_int_equal(find("_run_pending_deletes")->run(&f->m->manager, f->context, NULL), 0);
+        fixture_settle(f);
+        assert_int_equal(cleanups, 1);
+        for (unsigned tick = 0; tick < 3; tick++)
+                run(f, "_run_pending_deletes");
+        assert_int_equal(cleanups, 2);
+}
+
 /* ---- the way of requests ---- */
 
 /* As a request of a user that was accepted before: what it leaves is what counts. */
@@ -683,6 +708,7 @@ int main(void) {
                 cmocka_unit_test(timeouts_that_are_off_touch_nothing),
                 cmocka_unit_test(a_guest_of_a_deleted_row_is_treated_as_configured),
                 cmocka_unit_test(files_of_a_deleted_row_are_tried_to_be_removed_a_few_times),
+                cmocka_unit_test(a_tick_that_finds_an_attempt_under_way_is_none_itself),
                 cmocka_unit_test(what_is_found_is_looked_at_anew_in_its_turn),
                 cmocka_unit_test(a_stop_found_by_the_host_has_the_events_of_a_users),
                 cmocka_unit_test(the_image_cache_is_given_all_instances_of_the_host),
