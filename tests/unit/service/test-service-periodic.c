@@ -1,8 +1,16 @@
 #include "service-fixture.h"
 
 #include <errno.h>
+#include <malloc.h>
 
 static Fixture f;
+static atomic_uint trimmed;
+
+/* In place of the C library's. */
+int malloc_trim(size_t pad _unused_) {
+        atomic_fetch_add(&trimmed, 1);
+        return 0;
+}
 
 static int setup(void **state) {
         fixture_begin(&f, (const char *const[]){"periodic_interval=1", NULL});
@@ -71,6 +79,18 @@ static void a_failing_task_is_told_and_the_rest_goes_on(void **state) {
         fixture_run_until(&f, SERVICE_RUNNING);
 }
 
+/* Tasks list all instances: while one still does, that would be for nothing. */
+static void memory_goes_back_when_the_last_task_of_a_tick_has_ended(void **state) {
+        atomic_store(&trimmed, 0);
+        fixture_start(&f);
+        hold_close(&f.task);
+        run_until(f.event, runs(1) == 1);
+        run_until(f.event, runs(0) >= 3);
+        assert_int_equal(atomic_load(&trimmed), 0);
+        hold_open(&f.task);
+        run_until(f.event, atomic_load(&trimmed) > 0);
+}
+
 static void the_first_tick_has_a_random_phase(void **state) {
         fixture_start(&f);
         run_until(f.event, runs(0) == 1);       /* not after the hour of the interval */
@@ -118,6 +138,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(each_tick_runs_what_is_due_and_the_first_comes_after_the_interval, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_slow_task_delays_no_other_and_never_overlaps_itself, setup, teardown),
                 cmocka_unit_test_setup_teardown(a_failing_task_is_told_and_the_rest_goes_on, setup, teardown),
+                cmocka_unit_test_setup_teardown(memory_goes_back_when_the_last_task_of_a_tick_has_ended, setup, teardown),
                 cmocka_unit_test_setup_teardown(the_first_tick_has_a_random_phase, setup_fuzzy, teardown),
                 cmocka_unit_test_setup_teardown(with_periodic_enable_off_nothing_ticks, setup_disabled, teardown),
                 cmocka_unit_test_setup_teardown(a_task_can_be_run_by_its_name, setup_slow, teardown),
