@@ -523,7 +523,7 @@ class Page(unittest.TestCase):
             said = b.js("""const w = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), said = [];
                            while (w.nextNode()) if (!w.currentNode.parentElement.closest('#diagnostics, #log, #console')) said.push(w.currentNode.textContent.trim());
                            for (const e of document.querySelectorAll('[aria-label], [placeholder]'))
-                                   said.push(e.getAttribute('aria-label') ?? e.placeholder);
+                                   if (!e.closest('[aria-hidden=true]')) said.push(e.getAttribute('aria-label') ?? e.placeholder);
                            return said;""")
             self.assertGreater(len(said), 10)
             self.assertEqual([t for t in said if t in english], [])
