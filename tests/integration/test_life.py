@@ -811,7 +811,7 @@ class Refusal(LifeTest):
                     os.mkdir(state, 0o755)
                 d.start()
                 self.assertRegex(d.status(), r'Degraded on host testhost: .*%s' % re.escape(state))
-                self.assertEqual(len(re.findall('ERROR .*model server went away: .*%s' % re.escape(state), d.text())), 1)
+                d.wait_logged('ERROR .*model server went away: .*%s' % re.escape(state))
                 alice = self.client('alice')
                 self.assertEqual((alice.get('State'), alice.get('ModelConnected')), ('degraded', False))
                 if how == 'missing':
@@ -819,6 +819,7 @@ class Refusal(LifeTest):
                 os.chown(state, 1503, 1503)
                 eventually(lambda: alice.get('State') == 'running', 15, 'the recovery')
                 d.wait_logged('ERROR .*Recovered model server connection!')
+                self.assertEqual(len(re.findall('ERROR .*model server went away', d.text())), 1)
                 self.assertEqual(d.stop(), 0)
                 for root, folders, files in os.walk(state, topdown=False):
                     for name in files:
