@@ -632,35 +632,28 @@ void pool_set_idle_time(Pool *p, usec_t idle) {
         pthread_mutex_unlock(&p->lock);
 }
 
-static unsigned sum(Pool *p, JobKind kind, const unsigned *a, const unsigned *b) {
+static unsigned count_jobs(Pool *p, JobKind kind, bool running, bool waiting) {
         unsigned n = 0;
 
         assert(p && kind >= 0 && kind <= _JOB_KIND_MAX);
         pthread_mutex_lock(&p->lock);
         for (JobKind k = 0; k < _JOB_KIND_MAX; k++)
                 if (kind == _JOB_KIND_MAX || kind == k)
-                        n += a[k] + (b ? b[k] : 0);
+                        n += (running ? p->n_running[k] : 0) + (waiting ? p->n_ready[k] + p->n_behind[k] : 0);
         pthread_mutex_unlock(&p->lock);
         return n;
 }
 
 unsigned pool_running(Pool *p, JobKind kind) {
-        return sum(p, kind, p->n_running, NULL);
+        return count_jobs(p, kind, true, false);
 }
 
 unsigned pool_waiting(Pool *p, JobKind kind) {
-        return sum(p, kind, p->n_ready, p->n_behind);
+        return count_jobs(p, kind, false, true);
 }
 
 unsigned pool_unfinished(Pool *p) {
-        unsigned n = 0;
-
-        assert(p);
-        pthread_mutex_lock(&p->lock);
-        for (JobKind k = 0; k < _JOB_KIND_MAX; k++)
-                n += p->n_running[k] + p->n_ready[k] + p->n_behind[k];
-        pthread_mutex_unlock(&p->lock);
-        return n;
+        return count_jobs(p, _JOB_KIND_MAX, true, true);
 }
 
 unsigned pool_threads(Pool *p) {

@@ -45,32 +45,20 @@ json_t *notify_update_extra(const Instance *i, const InstanceBefore *before, Sta
         return extra;
 }
 
-/* What was written without its object, as lists have it, is told with the one that is stored. */
-static int with_object(ComputeManager *m, const Instance *i, Instance *ret) {
-        _cleanup_(instance_done) Instance stored = {};
-        int r;
-
-        r = instance_copy(i, ret);
-        if (r < 0 || i->object)
-                return r;
-        r = m->store->ops->instance_get(m->store, i->uuid, READ_DELETED_YES, &stored);
-        if (r > 0) {
-                ret->object = stored.object;
-                stored.object = NULL;
-        }
-        return r;
-}
-
 static void tell(ComputeManager *m, const RequestContext *context, const Instance *i, const json_t *extra) {
         _cleanup_(context_unrefp) RequestContext *own = context ? NULL : context_new_admin();
-        _cleanup_(instance_done) Instance whole = {};
+        _cleanup_(instance_done) Instance stored = {};
+        Instance whole = *i;            /* borrows all */
         int r = 0;
 
+        /* What was written without its object, as lists have it, is told with the one that is stored. */
         if (!i->object)
-                r = with_object(m, i, &whole);
+                r = m->store->ops->instance_get(m->store, i->uuid, READ_DELETED_YES, &stored);
         if (r < 0)
                 log_warning("Instance %s is notified of without all that is known of it: %s", i->uuid, failure_text(r, NULL));
-        compute_notify_instance_with(m, context ? context : own, whole.uuid ? &whole : i, "update", NOTIFY_ONCE, NULL, extra);
+        if (r > 0)
+                whole.object = stored.object;
+        compute_notify_instance_with(m, context ? context : own, &whole, "update", NOTIFY_ONCE, NULL, extra);
 }
 
 void compute_notify_update(ComputeManager *m, const RequestContext *context, const Instance *i, const InstanceBefore *before) {

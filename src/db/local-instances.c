@@ -90,19 +90,24 @@ int local_instance_get(Store *s, const char *uuid, ReadDeleted read_deleted, Ins
         return database_leave(d, r);
 }
 
+static int read_list(Database *d, sqlite3_stmt *q, InstanceList *ret) {
+        void *items;
+        int r;
+
+        r = row_read_all(d, &instances_brief, q, &items, &ret->n);
+        if (r >= 0)
+                ret->items = items;
+        return r;
+}
+
 static int list_by_host(Database *d, const char *host, ReadDeleted read_deleted, InstanceList *ret) {
         _cleanup_statement_ sqlite3_stmt *q = NULL;
-        void *items;
         int r;
 
         r = row_select(d, &instances_brief, by_host[read_deleted], &q);
         if (r >= 0)
                 r = bind_text(d, q, 1, host);
-        if (r >= 0)
-                r = row_read_all(d, &instances_brief, q, &items, &ret->n);
-        if (r >= 0)
-                ret->items = items;
-        return r;
+        return r < 0 ? r : read_list(d, q, ret);
 }
 
 int local_instance_list_by_host(Store *s, const char *host, ReadDeleted read_deleted, InstanceList *ret) {
@@ -120,7 +125,6 @@ int local_instance_list_by_host(Store *s, const char *host, ReadDeleted read_del
 
 static int list_active(Database *d, const char *host, usec_t begin, usec_t end, InstanceList *ret) {
         _cleanup_statement_ sqlite3_stmt *q = NULL;
-        void *items;
         int r;
 
         r = row_select(d, &instances_brief, "WHERE host IS ?1 AND launched_at < ?3 AND (terminated_at IS NULL OR terminated_at > ?2)"
@@ -131,11 +135,7 @@ static int list_active(Database *d, const char *host, usec_t begin, usec_t end, 
                 r = bind_time(d, q, 2, begin);
         if (r >= 0)
                 r = bind_time(d, q, 3, end);
-        if (r >= 0)
-                r = row_read_all(d, &instances_brief, q, &items, &ret->n);
-        if (r >= 0)
-                ret->items = items;
-        return r;
+        return r < 0 ? r : read_list(d, q, ret);
 }
 
 int local_instance_list_active(Store *s, const char *host, usec_t begin, usec_t end, InstanceList *ret) {
@@ -253,12 +253,29 @@ static int unexpected(NovaException *e, const char *uuid, const TaskState *expec
         return store_failed(-ESTALE, "Instance %s has task_state %s", uuid, name ? name : "none");
 }
 
-static int check_task(Database *d, const char *uuid, const TaskState *expected, NovaException *e) {
+void instance_before_done(InstanceBefore *b) {
+        free(b->display_name);
+        *b = (InstanceBefore) {};
+}
+
+static int keep_before(sqlite3_stmt *q, InstanceBefore *ret) {
+        const char *name = (const char *) sqlite3_column_text(q, 2);
+
+        ret->display_name = name ? strdup(name) : NULL;
+        if (name && !ret->display_name)
+                return store_failed(-ENOMEM, "Out of memory");
+        ret->vm_state = vm_state_from_string((const char *) sqlite3_column_text(q, 1));
+        ret->task_state = task_state_from_string((const char *) sqlite3_column_text(q, 0));
+        return 1;
+}
+
+/* What the row says before it is written; either may be NULL. */
+static int look_at_row(Database *d, const char *uuid, const TaskState *expected_task, InstanceBefore *ret_before, NovaException *e) {
         _cleanup_statement_ sqlite3_stmt *q = NULL;
         TaskState task;
         int r;
 
-        r = database_statement(d, "SELECT task_state FROM instances WHERE uuid = ?1 AND deleted = 0", &q);
+        r = database_statement(d, "SELECT task_state, vm_state, display_name FROM instances WHERE uuid = ?1 AND deleted = 0", &q);
         if (r >= 0)
                 r = bind_text(d, q, 1, uuid);
         if (r >= 0)
@@ -266,33 +283,9 @@ static int check_task(Database *d, const char *uuid, const TaskState *expected, 
         if (r <= 0)
                 return r;
         task = task_state_from_string((const char *) sqlite3_column_text(q, 0));
-        return is_expected(expected, task) ? 1 : unexpected(e, uuid, expected, task);
-}
-
-void instance_before_done(InstanceBefore *b) {
-        free(b->display_name);
-        *b = (InstanceBefore) {};
-}
-
-static int read_before(Database *d, const char *uuid, InstanceBefore *ret) {
-        _cleanup_statement_ sqlite3_stmt *q = NULL;
-        const char *name;
-        int r;
-
-        r = database_statement(d, "SELECT vm_state, task_state, display_name FROM instances WHERE uuid = ?1 AND deleted = 0", &q);
-        if (r >= 0)
-                r = bind_text(d, q, 1, uuid);
-        if (r >= 0)
-                r = database_step(d, q);
-        if (r <= 0)
-                return r;
-        name = (const char *) sqlite3_column_text(q, 2);
-        ret->display_name = name ? strdup(name) : NULL;
-        if (name && !ret->display_name)
-                return store_failed(-ENOMEM, "Out of memory");
-        ret->vm_state = vm_state_from_string((const char *) sqlite3_column_text(q, 0));
-        ret->task_state = task_state_from_string((const char *) sqlite3_column_text(q, 1));
-        return 1;
+        if (expected_task && !is_expected(expected_task, task))
+                return unexpected(e, uuid, expected_task, task);
+        return ret_before ? keep_before(q, ret_before) : 1;
 }
 
 static int save(Database *d, const Instance *row, const TaskState *expected_task, InstanceBefore *ret_before, NovaException *e) {
@@ -304,9 +297,7 @@ static int save(Database *d, const Instance *row, const TaskState *expected_task
         r = database_begin(d);
         if (r < 0)
                 return r;
-        r = expected_task ? check_task(d, row->uuid, expected_task, e) : 1;
-        if (r > 0 && ret_before)
-                r = read_before(d, row->uuid, ret_before);
+        r = look_at_row(d, row->uuid, expected_task, ret_before, e);
         if (r > 0)
                 r = row_update(d, &instances, row, "WHERE uuid = :uuid AND deleted = 0");
         return database_end(d, r);

@@ -65,27 +65,29 @@ static int on_reply(sd_bus_message *m, void *userdata, sd_bus_error *error _unus
         return 0;
 }
 
-/* The loop of ours, until it has nothing to do. */
-static void run_ours(World *w) {
+/* The loop of ours, until it has nothing to do. Whether it had. */
+static bool run_ours(World *w) {
+        bool any = false;
+
         while (sd_event_run(w->bus.event, 0) > 0)
-                ;
+                any = true;
+        return any;
 }
 
-static void run_peer(World *w) {
+static bool run_peer(World *w) {
+        bool any = false;
+
         while (sd_bus_process(w->peer, NULL) > 0)
-                ;
+                any = true;
+        return any;
 }
 
 /* Both, until there is nothing to do for either. */
 static void run_all(World *w) {
         for (unsigned idle = 0; idle < 3; idle++) {
-                int r = 0;
+                bool ours = run_ours(w), peers = run_peer(w);
 
-                while (sd_event_run(w->bus.event, 0) > 0)
-                        r = 1;
-                while (sd_bus_process(w->peer, NULL) > 0)
-                        r = 1;
-                if (r)
+                if (ours || peers)
                         idle = 0;
         }
 }
