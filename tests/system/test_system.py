@@ -273,6 +273,9 @@ class SystemTest(unittest.TestCase):
             answer = self.machine.until('/usr/bin/python3', '-c', ask, match='# EOF')
             self.assertRegex(answer, r'^HTTP/1\.[01] 200 ', when)
             self.machine.run('systemctl', 'restart', UNIT)
+        for _ in range(5):              # as quickly as it goes
+            self.machine.run('systemctl', 'restart', UNIT)
+        self.machine.until('/usr/bin/python3', '-c', ask, match='# EOF')
         self.assertIn('# EOF', self.machine.run('/usr/bin/python3', '-c', ask, user='bob').stdout)
         self.assertEqual(self.show('ActiveState', 'nova-compute-metrics.socket'), 'active')
         self.machine.run('systemctl', 'kill', '--kill-whom=main', '-s', 'KILL', UNIT)
